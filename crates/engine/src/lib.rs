@@ -1,0 +1,1 @@
+//! Drives a plan and a run: the only home of tasks, timeouts, limits and retries.

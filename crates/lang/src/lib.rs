@@ -1,0 +1,1 @@
+//! The language: syntax tree, modules, references, functions, expansion.

@@ -1,0 +1,1 @@
+//! The vocabulary: values and types, addresses, schemas, state, plan, events.

@@ -1,0 +1,1 @@
+//! The provider that every configuration has: terraform_data and terraform_remote_state.

@@ -1,0 +1,1 @@
+//! Plans, runs and diagnostics as text and JSON.

@@ -1,0 +1,1 @@
+//! Whole lives of configurations in a faulty world. Tests only.
