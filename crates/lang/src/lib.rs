@@ -1,1 +1,3 @@
 //! The language: syntax tree, modules, references, functions, expansion.
+
+pub mod syntax;
