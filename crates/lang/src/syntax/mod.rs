@@ -8,8 +8,21 @@
 //! This module does not know blocks or arguments by name, references, or values.
 
 mod ast;
+mod body;
+mod collection;
 mod expr;
+mod expression;
+mod flush;
+mod lexer;
+mod literal;
+mod names;
+mod parser;
+mod steps;
+mod template;
 mod token;
+
+#[cfg(test)]
+mod tests;
 
 use plumb_diag::{Diagnostics, FileId, Span};
 
@@ -19,10 +32,12 @@ pub use expr::{
     ObjectKey, Operation, Part, PartFor, PartIf, Step, StepKind, Template, Traversal, Unary,
     UnaryOp,
 };
+use lexer::Start;
+use parser::Parser;
 pub use token::{TokenKind, Tokens};
 
 /// How deep expressions, templates and blocks may be nested in each other.
-pub const NESTING_MAX: usize = 500;
+pub const NESTING_MAX: usize = 200;
 
 /// What became of the text of a configuration file.
 #[derive(Clone, Debug)]
@@ -49,29 +64,32 @@ pub struct ParseExpr {
 /// Reads a configuration file.
 pub fn parse(file: FileId, text: &str) -> Parse {
     let span = Span::new(file, 0, text.len());
-    let body = Body { items: Vec::new(), span };
-    Parse { tokens: Tokens::default(), body, diagnostics: Vec::new() }
+    let (tokens, body, diagnostics) =
+        Parser::run(file, text, 0, Start::Code, |parser| parser.file(span));
+    Parse { tokens, body, diagnostics }
 }
 
 /// Reads one expression that fills `text`, which begins at byte `offset` of `file`: line breaks
 /// mean nothing, as in parentheses.
 pub fn parse_expression(file: FileId, text: &str, offset: usize) -> ParseExpr {
-    invalid(Span::new(file, offset, offset + text.len()))
+    let (tokens, expr, diagnostics) = Parser::run(file, text, offset, Start::Code, |parser| {
+        parser.newlines(false);
+        parser.whole_expression()
+    });
+    ParseExpr { tokens, expr, diagnostics }
 }
 
 /// Reads `text` as a template without quotes around it, as `templatefile` does. The result is a
 /// [`ExprKind::String`], [`ExprKind::Template`] or [`ExprKind::Wrap`].
 pub fn parse_template(file: FileId, text: &str) -> ParseExpr {
-    invalid(Span::new(file, 0, text.len()))
+    let (tokens, expr, diagnostics) =
+        Parser::run(file, text, 0, Start::Template, |parser| parser.bare_template());
+    ParseExpr { tokens, expr, diagnostics }
 }
 
 /// Reads `text` as an address or a similar chain of constant steps: `module.a["k"].b.c[0]`.
 pub fn parse_traversal(file: FileId, text: &str) -> (Option<Traversal>, Diagnostics) {
-    let _ = (file, text);
-    (None, Vec::new())
-}
-
-fn invalid(span: Span) -> ParseExpr {
-    let expr = Expr { kind: ExprKind::Invalid, span };
-    ParseExpr { tokens: Tokens::default(), expr, diagnostics: Vec::new() }
+    let (_, traversal, diagnostics) =
+        Parser::run(file, text, 0, Start::Code, |parser| parser.whole_traversal());
+    (traversal, diagnostics)
 }

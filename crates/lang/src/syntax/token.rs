@@ -112,7 +112,10 @@ pub struct Tokens {
 }
 
 impl Tokens {
-    #[expect(dead_code, reason = "the lexer comes next")]
+    pub(super) fn with_capacity(capacity: usize) -> Tokens {
+        Tokens { kinds: Vec::with_capacity(capacity), starts: Vec::with_capacity(capacity) }
+    }
+
     pub(super) fn push(&mut self, kind: TokenKind, start: usize) {
         self.kinds.push(kind);
         self.starts.push(u32::try_from(start).expect("files are below 4 GiB"));
