@@ -1,0 +1,247 @@
+//! The files of a state and the few things that are done with them.
+
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::os::unix::fs::{MetadataExt, fchown};
+
+use camino::{Utf8Path, Utf8PathBuf};
+
+use crate::journal::Folding;
+use crate::store::StoreError;
+
+/// Where everything of one state is.
+#[derive(Clone, Debug)]
+pub(crate) struct Paths {
+    /// The snapshot; what a symbolic link leads to, so that all its names share journal and lock.
+    pub(crate) state: Utf8PathBuf,
+    /// The journal.
+    pub(crate) journal: Utf8PathBuf,
+    /// The journal that will follow the snapshot in the making.
+    pub(crate) next: Utf8PathBuf,
+    /// The snapshot in the making.
+    pub(crate) making: Utf8PathBuf,
+    /// What was cut off journals.
+    pub(crate) torn: Utf8PathBuf,
+    /// Who holds the lock.
+    pub(crate) note: Utf8PathBuf,
+    folder: Utf8PathBuf,
+}
+
+impl Paths {
+    pub(crate) fn of(state: &Utf8Path) -> Paths {
+        let state = match state.is_symlink() {
+            // It may lead to where no file is yet.
+            true => (state.canonicalize_utf8())
+                .or_else(|_| state.read_link_utf8().map(|to| folder_of(state).join(to)))
+                .unwrap_or_else(|_| state.into()),
+            false => state.into(),
+        };
+        let name = state.file_name().unwrap_or_default().to_owned();
+        let beside = |suffix: &str| state.with_file_name(format!(".{name}.{suffix}"));
+        let folder = folder_of(&state);
+        Paths {
+            journal: beside("journal"),
+            next: beside("journal.next"),
+            making: beside("new"),
+            torn: beside("journal.torn"),
+            note: beside("lock.info"),
+            folder,
+            state,
+        }
+    }
+
+    /// Makes the folder if it is missing.
+    pub(crate) fn make_folder(&self) -> Result<(), StoreError> {
+        fs::create_dir_all(&self.folder).map_err(failed("make the folder", &self.folder))
+    }
+
+    /// Makes what was created, renamed or removed beside the state outlive a power cut.
+    pub(crate) fn sync_folder(&self) -> Result<(), StoreError> {
+        step("sync the folder", &self.folder)?;
+        File::open(&self.folder)
+            .and_then(|folder| folder.sync_all())
+            .map_err(failed("sync the folder", &self.folder))
+    }
+}
+
+fn folder_of(path: &Utf8Path) -> Utf8PathBuf {
+    match path.parent() {
+        Some(parent) if !parent.as_str().is_empty() => parent.into(),
+        _ => ".".into(),
+    }
+}
+
+/// An I/O error with its context, for `map_err`.
+pub(crate) fn failed(what: &'static str, path: &Utf8Path) -> impl FnOnce(io::Error) -> StoreError {
+    let path = path.to_owned();
+    move |source| StoreError::Io { what, path, source }
+}
+
+/// What is in a file; nothing if there is none.
+pub(crate) fn read(path: &Utf8Path) -> Result<Option<Vec<u8>>, StoreError> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(failed("read", path)(error)),
+    }
+}
+
+/// Removes a file, if it is there.
+pub(crate) fn remove(path: &Utf8Path) -> Result<(), StoreError> {
+    // A read-only folder is no obstacle where nothing is to be done.
+    if !path.exists() {
+        return Ok(());
+    }
+    step("remove", path)?;
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(failed("remove", path)(error)),
+        _ => Ok(()),
+    }
+}
+
+pub(crate) fn rename(from: &Utf8Path, to: &Utf8Path) -> Result<(), StoreError> {
+    step("replace", to)?;
+    fs::rename(from, to).map_err(failed("replace", to))
+}
+
+/// A new file in place of any that is there.
+pub(crate) fn create(path: &Utf8Path) -> Result<File, StoreError> {
+    step("write", path)?;
+    File::options()
+        .read(true)
+        .write(true)
+        .create(true)
+        .truncate(true)
+        .open(path)
+        .map_err(failed("write", path))
+}
+
+/// A whole file, durable on return (its name is not yet).
+pub(crate) fn write_whole(path: &Utf8Path, bytes: &[u8]) -> Result<File, StoreError> {
+    let mut file = create(path)?;
+    let (first, second) = bytes.split_at(bytes.len() / 2);
+    file.write_all(first).map_err(failed("write", path))?;
+    step("write", path)?;
+    file.write_all(second).and_then(|()| file.sync_data()).map_err(failed("write", path))?;
+    step("sync", path)?;
+    Ok(file)
+}
+
+/// Gives a file the mode, and as far as we may the owner, of the one it will replace.
+pub(crate) fn dress_like(file: &File, old: &Utf8Path) -> io::Result<()> {
+    let Ok(old) = fs::metadata(old) else { return Ok(()) };
+    file.set_permissions(old.permissions())?;
+    let new = file.metadata()?;
+    if (new.uid(), new.gid()) != (old.uid(), old.gid()) {
+        // Only root may; for everybody else the file is theirs now.
+        let _ = fchown(file, Some(old.uid()), Some(old.gid()));
+    }
+    Ok(())
+}
+
+/// Passed before everything that changes a file. Tests make the process "die" here.
+pub(crate) fn step(what: &'static str, path: &Utf8Path) -> Result<(), StoreError> {
+    #[cfg(test)]
+    if !fuse::burn() {
+        return Err(failed(what, path)(io::Error::other("dead")));
+    }
+    let _ = (what, path);
+    Ok(())
+}
+
+/// Measures what passes through.
+pub(crate) struct Measured<W> {
+    to: W,
+    bytes: u64,
+    hasher: crc32fast::Hasher,
+}
+
+impl<W: Write> Measured<W> {
+    pub(crate) fn new(to: W) -> Measured<W> {
+        Measured { to, bytes: 0, hasher: crc32fast::Hasher::new() }
+    }
+
+    pub(crate) fn finish(self, serial: u64) -> Folding {
+        Folding { serial, bytes: self.bytes, crc: self.hasher.finalize() }
+    }
+}
+
+impl<W: Write> Write for Measured<W> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.to.write(bytes)?;
+        self.hasher.update(&bytes[..written]);
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.to.flush()
+    }
+}
+
+/// Whether two snapshots differ in nothing but the serial.
+pub(crate) fn same_but_serial(a: &Utf8Path, b: &Utf8Path) -> io::Result<bool> {
+    let (Ok(a), Ok(b)) = (File::open(a), File::open(b)) else { return Ok(false) };
+    // The serial has at most 20 digits: longer differences need no look inside.
+    if a.metadata()?.len().abs_diff(b.metadata()?.len()) > 20 {
+        return Ok(false);
+    }
+    let (mut a, mut b) = (BufReader::new(a), BufReader::new(b));
+    if head_without_serial(&mut a)? != head_without_serial(&mut b)? {
+        return Ok(false);
+    }
+    let (mut page_a, mut page_b) = ([0; 16 * 1024], [0; 16 * 1024]);
+    loop {
+        let n = a.read(&mut page_a)?;
+        if n == 0 {
+            return Ok(b.read(&mut page_b)? == 0);
+        }
+        if b.read_exact(&mut page_b[..n]).is_err() || page_a[..n] != page_b[..n] {
+            return Ok(false);
+        }
+    }
+}
+
+/// The first five lines of a file as we write it, without the serial.
+fn head_without_serial(file: &mut impl BufRead) -> io::Result<String> {
+    let mut head = String::new();
+    for _ in 0..5 {
+        let mut line = String::new();
+        file.take(4096).read_line(&mut line)?;
+        if !line.starts_with("  \"serial\": ") {
+            head.push_str(&line);
+        }
+    }
+    Ok(head)
+}
+
+/// After so many steps every further one fails, as if the process had died.
+#[cfg(test)]
+pub(crate) mod fuse {
+    use std::cell::Cell;
+
+    thread_local! {
+        static LEFT: Cell<Option<u32>> = const { Cell::new(None) };
+    }
+
+    /// Sets it; none is as long as you like.
+    pub(crate) fn set(steps: Option<u32>) {
+        LEFT.set(steps);
+    }
+
+    /// Whether it has burnt down.
+    pub(crate) fn is_out() -> bool {
+        LEFT.get() == Some(0)
+    }
+
+    pub(super) fn burn() -> bool {
+        match LEFT.get() {
+            None => true,
+            Some(0) => false,
+            Some(left) => {
+                LEFT.set(Some(left - 1));
+                true
+            }
+        }
+    }
+}

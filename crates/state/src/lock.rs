@@ -1,0 +1,296 @@
+//! Who works on a state: a lock on the file that Terraform respects too, and a note beside it that
+//! says who holds it.
+//!
+//! The lock is an open file description lock: unlike the process-wide kind that Terraform takes, it
+//! is not lost when something else in this process opens and closes the state file, and yet the two
+//! exclude each other. Locks die with their holder, so a note alone means nothing.
+
+use std::fmt;
+use std::fs::File;
+use std::io::{self, Write};
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use camino::{Utf8Path, Utf8PathBuf};
+use nix::errno::Errno;
+use nix::fcntl::{FcntlArg, fcntl};
+use nix::libc;
+
+/// Who holds a lock, in Terraform's form.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "PascalCase", default)]
+pub struct LockInfo {
+    /// Names this lock.
+    #[serde(rename = "ID")]
+    pub id: String,
+    /// `OperationTypeApply` and the like.
+    pub operation: String,
+    /// Anything else the holder wants to say.
+    pub info: String,
+    /// `user@host`.
+    pub who: String,
+    /// Version of the program.
+    pub version: String,
+    /// When it was taken, RFC 3339.
+    pub created: String,
+    /// The state file, as the holder calls it.
+    pub path: String,
+}
+
+impl LockInfo {
+    /// For this process, now. `operation` is `OperationTypeApply`, `OperationTypePlan`,
+    /// `state-mv` and so on.
+    pub fn new(operation: &str) -> LockInfo {
+        let user = nix::unistd::User::from_uid(nix::unistd::geteuid()).ok().flatten();
+        let user = user.map_or_else(|| nix::unistd::geteuid().to_string(), |it| it.name);
+        let host = nix::unistd::gethostname().unwrap_or_default();
+        LockInfo {
+            id: uuid::Uuid::new_v4().to_string(),
+            operation: operation.into(),
+            info: String::new(),
+            who: format!("{user}@{}", host.to_string_lossy()),
+            version: env!("CARGO_PKG_VERSION").into(),
+            created: rfc3339(SystemTime::now()),
+            path: String::new(),
+        }
+    }
+}
+
+/// As Terraform prints it below "Lock Info:".
+impl fmt::Display for LockInfo {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let created = match self.created.strip_suffix('Z') {
+            Some(time) => format!("{} +0000 UTC", time.replace('T', " ")),
+            None => self.created.clone(),
+        };
+        writeln!(f, "Lock Info:")?;
+        writeln!(f, "  ID:        {}", self.id)?;
+        writeln!(f, "  Path:      {}", self.path)?;
+        writeln!(f, "  Operation: {}", self.operation)?;
+        writeln!(f, "  Who:       {}", self.who)?;
+        writeln!(f, "  Version:   {}", self.version)?;
+        writeln!(f, "  Created:   {created}")?;
+        writeln!(f, "  Info:      {}", self.info)
+    }
+}
+
+/// What to print under "Error acquiring the state lock".
+pub fn locked_detail(holder: Option<&LockInfo>) -> String {
+    let mut out = String::from("Error message: resource temporarily unavailable\n");
+    if let Some(holder) = holder {
+        out.push_str(&holder.to_string());
+    }
+    out.push_str(
+        "\nPlumb acquires a state lock to protect the state from being written\n\
+         by multiple users at the same time. Please resolve the issue above and try\n\
+         again. For most commands, you can disable locking with the \"-lock=false\"\n\
+         flag, but this is not recommended.",
+    );
+    out
+}
+
+/// A held lock. Dropping it gives it back.
+#[derive(Debug)]
+pub(crate) struct Lock {
+    /// What is locked: the file that the path names, and before it those that it named earlier
+    /// under this lock. The order matters: the newest is freed last.
+    files: Vec<File>,
+    /// The state file.
+    path: Utf8PathBuf,
+    /// The note that says who we are.
+    note: Utf8PathBuf,
+    /// The state file was made to be locked.
+    created: bool,
+}
+
+/// What came of trying.
+pub(crate) enum Attempt {
+    Taken(Lock),
+    Held(Option<Box<LockInfo>>),
+}
+
+/// Left in a file that is no longer the state, for a program that waited for its lock without
+/// looking again at what the path names.
+const REPLACED: &[u8] = b"This file was replaced while you waited for its lock. Run again.\n";
+
+impl Lock {
+    /// Tries to lock the state at `path`, making an empty one if there is none, as Terraform does.
+    pub(crate) fn attempt(
+        path: &Utf8Path,
+        note: Utf8PathBuf,
+        info: &LockInfo,
+    ) -> io::Result<Attempt> {
+        let (file, created) = loop {
+            let existed = path.exists();
+            let file =
+                (File::options().read(true).write(true).create(true).truncate(false)).open(path)?;
+            if !exclusive(&file)? {
+                let holder = std::fs::read(&note).ok();
+                let holder = holder.and_then(|bytes| serde_json::from_slice(&bytes).ok());
+                return Ok(Attempt::Held(holder));
+            }
+            // Whoever held it may have put another file in its place.
+            if is_at(&file, path)? {
+                break (file, !existed);
+            }
+            unlock(&file);
+        };
+        let mut lock = Lock { files: vec![file], path: path.into(), note, created };
+        let info = LockInfo { path: path.to_string(), ..info.clone() };
+        let text = serde_json::to_vec(&info)?;
+        let written = (File::options().write(true).create(true).truncate(true).mode(0o600))
+            .open(&lock.note)
+            .and_then(|mut file| file.write_all(&text));
+        match written {
+            Ok(()) => Ok(Attempt::Taken(lock)),
+            Err(error) => {
+                let _ = lock.release();
+                Err(error)
+            }
+        }
+    }
+
+    /// Locks the file that is about to take the place of the state, so that there is no moment
+    /// without a lock.
+    pub(crate) fn extend(&mut self, next: &File) -> io::Result<()> {
+        let next = next.try_clone()?;
+        if !exclusive(&next)? {
+            return Err(Errno::EAGAIN.into());
+        }
+        self.files.push(next);
+        Ok(())
+    }
+
+    /// Takes the note away and gives the lock back.
+    pub(crate) fn release(&mut self) -> io::Result<()> {
+        if self.files.is_empty() {
+            return Ok(());
+        }
+        let removed = std::fs::remove_file(&self.note);
+        let empty = std::fs::metadata(&self.path).is_ok_and(|it| it.len() == 0);
+        if self.created && empty {
+            let _ = std::fs::remove_file(&self.path);
+        }
+        for mut file in self.files.drain(..) {
+            // Not if it goes by another name still.
+            if file.metadata().is_ok_and(|it| it.nlink() == 0) {
+                let _ = file.set_len(0).and_then(|()| {
+                    io::Seek::rewind(&mut file)?;
+                    file.write_all(REPLACED)
+                });
+            }
+            unlock(&file);
+        }
+        match removed {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        let _ = self.release();
+    }
+}
+
+/// Locks the whole file for writing, unless somebody else did.
+fn exclusive(file: &File) -> io::Result<bool> {
+    set(file, libc::F_WRLCK)
+}
+
+/// Gives a lock back. Closing the file is not enough: a process that is just being started holds a
+/// copy of it until it runs its own program.
+fn unlock(file: &File) {
+    let _ = set(file, libc::F_UNLCK);
+}
+
+fn set(file: &File, kind: libc::c_int) -> io::Result<bool> {
+    let whole = libc::flock {
+        l_type: kind as libc::c_short,
+        l_whence: libc::SEEK_SET as libc::c_short,
+        l_start: 0,
+        l_len: 0,
+        l_pid: 0,
+    };
+    #[cfg(target_os = "linux")]
+    let request = FcntlArg::F_OFD_SETLK(&whole);
+    #[cfg(not(target_os = "linux"))]
+    let request = FcntlArg::F_SETLK(&whole);
+    match fcntl(file, request) {
+        Ok(_) => Ok(true),
+        Err(Errno::EAGAIN | Errno::EACCES) => Ok(false),
+        Err(errno) => Err(errno.into()),
+    }
+}
+
+/// Whether `path` names this very file.
+fn is_at(file: &File, path: &Utf8Path) -> io::Result<bool> {
+    let ours = file.metadata()?;
+    match std::fs::metadata(path) {
+        Ok(there) => Ok((there.dev(), there.ino()) == (ours.dev(), ours.ino())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// A time in UTC with nanoseconds, trailing zeros left out.
+fn rfc3339(time: SystemTime) -> String {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
+    let (days, second) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
+    // Years that begin in March put the leap day last: 400 of them are one era of 146,097 days.
+    let shifted = days + 719_468;
+    let (era, day) = (shifted / 146_097, shifted % 146_097);
+    let year = (day - day / 1_460 + day / 36_524 - day / 146_096) / 365;
+    let day = day - (365 * year + year / 4 - year / 100);
+    let month = (5 * day + 2) / 153;
+    let day = day - (153 * month + 2) / 5 + 1;
+    let (month, carry) = if month < 10 { (month + 3, 0) } else { (month - 9, 1) };
+    let year = era * 400 + year + carry;
+    let fraction = format!(".{:09}", since.subsec_nanos());
+    let fraction = fraction.trim_end_matches('0').trim_end_matches('.');
+    let (hour, minute, second) = (second / 3_600, second / 60 % 60, second % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{fraction}Z")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use expect_test::expect;
+
+    use super::*;
+
+    #[test]
+    fn times_are_spelled_as_terraform_does() {
+        let at = |seconds, nanos| rfc3339(UNIX_EPOCH + Duration::new(seconds, nanos));
+        assert_eq!(at(0, 0), "1970-01-01T00:00:00Z");
+        assert_eq!(at(951_782_400, 1_000), "2000-02-29T00:00:00.000001Z");
+        assert_eq!(at(1_795_473_274, 98_795_867), "2026-11-23T22:34:34.098795867Z");
+        assert_eq!(at(4_107_542_399, 0), "2100-02-28T23:59:59Z");
+    }
+
+    #[test]
+    fn the_holder_is_named_as_terraform_does() {
+        let json = r#"{"ID":"77574c2d","Operation":"OperationTypeApply","Info":"","Who":"root@vm","Version":"1.11.4","Created":"2026-11-23T22:34:34.098795867Z","Path":"terraform.tfstate"}"#;
+        let info: LockInfo = serde_json::from_str(json).expect("Terraform's");
+        assert_eq!(serde_json::to_string(&info).expect("JSON"), json);
+        expect![[r#"
+            Error message: resource temporarily unavailable
+            Lock Info:
+              ID:        77574c2d
+              Path:      terraform.tfstate
+              Operation: OperationTypeApply
+              Who:       root@vm
+              Version:   1.11.4
+              Created:   2026-11-23 22:34:34.098795867 +0000 UTC
+              Info:      
+
+            Plumb acquires a state lock to protect the state from being written
+            by multiple users at the same time. Please resolve the issue above and try
+            again. For most commands, you can disable locking with the "-lock=false"
+            flag, but this is not recommended.
+        "#]]
+        .assert_eq(&format!("{}\n", locked_detail(Some(&info))));
+    }
+}
