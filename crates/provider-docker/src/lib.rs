@@ -1,1 +1,28 @@
 //! Docker Engine: images, containers, networks, volumes, commits.
+//!
+//! The provider is [`DockerProvider`]. It knows one engine and what was planned for it; nothing of
+//! plans, states or terminals.
+
+mod args;
+mod auth;
+mod build;
+mod commit;
+mod connect;
+mod container;
+mod context;
+mod data;
+mod dockerignore;
+mod endpoint;
+mod failure;
+mod image;
+mod import;
+mod network;
+mod provider;
+mod reference;
+mod registry;
+mod registry_image;
+mod schema;
+mod tag;
+mod volume;
+
+pub use provider::DockerProvider;
