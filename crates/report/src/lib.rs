@@ -1,1 +1,35 @@
-//! Plans, runs and diagnostics as text and JSON.
+//! Plans, runs, states and diagnostics as text and JSON, in the shape that Terraform gives them.
+//!
+//! Everything here is a pure function from data to text: it does not know how a plan was made, nor
+//! whether it is written to a terminal. Colours, width and frames are asked for with a [`Style`].
+
+mod diagnostic;
+mod diff;
+mod json;
+mod plan_json;
+mod plan_text;
+mod quote;
+mod schema_json;
+mod state_json;
+mod state_text;
+mod style;
+mod ui;
+
+pub use diagnostic::json::{diagnostic_line, validate_json};
+pub use diagnostic::text::{
+    diagnostic_text, diagnostics_text, diagnostics_text_compact, split_warnings,
+};
+pub use json::indent_json;
+pub use plan_json::{PlanJson, write_plan_json};
+pub use plan_text::{
+    Counts, PlanMode, PlanText, forgotten_warning, plan_text, saved_text, summary_line,
+};
+pub use schema_json::schemas_json;
+pub use state_json::{output_json, outputs_json, write_state_json};
+pub use state_text::{object_text, output_text, outputs_text, state_text, value_text};
+pub use style::Style;
+pub use ui::{
+    Doing, Moment, Operation, complete_text, outputs_line, plan_lines, planned_outputs_line,
+    progress_line, progress_text, refresh_line, refresh_text, seconds, summary_json_line,
+    version_line,
+};
