@@ -1,0 +1,174 @@
+//! `show` and `output`.
+
+use std::io::Write;
+
+use plumb_diag::{Diagnostic, Diagnostics};
+use plumb_lang::write_configuration;
+use plumb_model::state::State;
+use plumb_model::value::{Type, convert};
+use plumb_report::{
+    PlanJson, output_json, output_text, outputs_json, outputs_text, state_text, write_plan_json,
+    write_state_json,
+};
+use plumb_state::v4::with_all_needs;
+
+use crate::args::{BackupFlags, OutputArgs, ShowArgs};
+use crate::context::{Context, store_error};
+use crate::planning::Prepared;
+use crate::{TERRAFORM_VERSION, load, planfile, planning};
+
+/// The state as it is, without a lock.
+pub(crate) fn current(context: &Context, state: Option<&str>) -> Result<State, Diagnostics> {
+    let module = match state {
+        Some(_) => None,
+        None => load::load(&mut load::read_folder).root().cloned(),
+    };
+    let backend = context.backend(module.as_deref(), state)?;
+    let store = context.store(&backend, &BackupFlags::default(), context.schemas());
+    store.read_only().map(|it| it.0).map_err(|it| vec![store_error(&it)])
+}
+
+/// Shows a plan or a state.
+pub(crate) fn show(context: &Context, args: &ShowArgs) -> Result<i32, Diagnostics> {
+    let schemas = context.schemas();
+    let Some(path) = &args.path else {
+        let state = current(context, None)?;
+        show_state(context, args.json, &state)?;
+        return Ok(0);
+    };
+    let head = std::fs::read(path).map(|it| planfile::is_plan(&it));
+    if matches!(head, Ok(false)) {
+        let bytes = std::fs::read(path).unwrap_or_default();
+        let state = plumb_state::v4::read(&bytes, &schemas).map_err(|error| {
+            let detail = format!("{path} is neither a saved plan nor a state file: {error}.");
+            vec![Diagnostic::error("Failed to read the given file as a state or plan file", detail)]
+        })?;
+        show_state(context, args.json, &state)?;
+        return Ok(0);
+    }
+    let saved = planfile::read(path, &schemas)?;
+    context.ui.show_from(&saved.prepared.loaded.sources);
+    let outcome = saved.plan(&saved.state, &schemas)?;
+    let planned = &outcome.planned;
+    if !args.json {
+        let Prepared { program, options, .. } = &saved.prepared;
+        planning::show(context, &planned.plan, program, options.mode);
+        return Ok(0);
+    }
+    let variables =
+        planning::variables_of(&saved.prepared.program, &planned.known, &saved.prepared.inputs);
+    let prior = with_all_needs(&planned.prior);
+    let mut configuration = String::new();
+    write_configuration(&saved.prepared.program, &schemas, &mut configuration);
+    let relevant = planning::relevant(&saved.prepared.program, &planned.plan);
+    let input = PlanJson {
+        plan: &planned.plan,
+        prior: &prior,
+        schemas: &schemas,
+        version: TERRAFORM_VERSION,
+        variables: &variables,
+        configuration: &configuration,
+        relevant: &relevant,
+        timestamp: &saved.prepared.inputs.plan_time,
+        errored: false,
+    };
+    written(|out| write_plan_json(input, out))?;
+    Ok(0)
+}
+
+fn show_state(context: &Context, json: bool, state: &State) -> Result<(), Diagnostics> {
+    let schemas = context.schemas();
+    if json {
+        let state = with_all_needs(state);
+        return written(|out| write_state_json(&state, &schemas, TERRAFORM_VERSION, out));
+    }
+    if state.is_empty() {
+        context.ui.print("No state.\n");
+        return Ok(());
+    }
+    context.ui.print(&state_text(state, &schemas, context.ui.out));
+    Ok(())
+}
+
+fn written(write: impl FnOnce(&mut dyn Write) -> std::io::Result<()>) -> Result<(), Diagnostics> {
+    let mut out = std::io::BufWriter::with_capacity(1 << 16, std::io::stdout().lock());
+    match write(&mut out).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(vec![Diagnostic::error("Cannot write", error.to_string())])
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Shows outputs.
+pub(crate) fn output(context: &Context, args: &OutputArgs) -> Result<i32, Diagnostics> {
+    let one = |summary: &str, detail: String| vec![Diagnostic::error(summary, detail)];
+    if args.json && args.raw {
+        return Err(one(
+            "Invalid output format",
+            "The -raw and -json options are mutually-exclusive.".into(),
+        ));
+    }
+    let state = current(context, args.state.as_deref())?;
+    let Some(name) = &args.name else {
+        if args.raw {
+            return Err(one(
+                "Output name required",
+                "You must give the name of a single output value when using the -raw option."
+                    .into(),
+            ));
+        }
+        if args.json {
+            context.ui.print(&outputs_json(&state.outputs));
+        } else if state.outputs.is_empty() {
+            context.ui.diagnostics(&[Diagnostic::warning(
+                "No outputs found",
+                "The state file either has no outputs defined, or all the defined outputs are \
+                 empty. Please define an output in your configuration with the `output` keyword \
+                 and run `plumb refresh` for it to become available. If you are using \
+                 interpolation, please verify the interpolated value is not empty. You can use \
+                 the `plumb console` command to assist.",
+            )]);
+        } else {
+            context.ui.print(&outputs_text(&state.outputs));
+        }
+        return Ok(0);
+    };
+    let Some(value) = state.outputs.get(name.as_str()) else {
+        return Err(one(
+            &format!("Output {name:?} not found"),
+            "The output variable requested could not be found in the state file. If you recently \
+             added this to your configuration, be sure to run `plumb apply`, since the state won't \
+             be updated with new output variables until that command is run."
+                .into(),
+        ));
+    };
+    if args.json {
+        context.ui.print(&output_json(value));
+        return Ok(0);
+    }
+    if !args.raw {
+        context.ui.print(&output_text(value));
+        return Ok(0);
+    }
+    let plain = value.unmark_deep();
+    match convert(&plain, &Type::String) {
+        Ok(text) if text.is_null() => Err(one(
+            "Unsupported value for raw output",
+            format!("The value for output value {name:?} is null, so -raw mode cannot print it."),
+        )),
+        Ok(text) => {
+            context.ui.print(text.as_str().unwrap_or_default());
+            Ok(0)
+        }
+        Err(_) => Err(one(
+            "Unsupported value for raw output",
+            format!(
+                "The -raw option only supports strings, numbers, and boolean values, but output \
+                 value {name:?} is {}.\n\nUse the -json option for machine-readable \
+                 representations of output values that have complex types.",
+                plain.ty()
+            ),
+        )),
+    }
+}

@@ -1,0 +1,268 @@
+//! What every command needs of the process it runs in: environment, providers, the state.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use camino::Utf8PathBuf;
+use plumb_diag::{Diagnostic, Diagnostics};
+use plumb_engine::Engine;
+use plumb_lang::config::Module;
+use plumb_lang::eval::{self, Constants};
+use plumb_model::schema::Schemas;
+use plumb_model::value::{Type, Value, convert};
+use plumb_provider::{Edge, Provider};
+use plumb_state::{Backup, LocalStore, LockInfo, Opened, StoreError};
+
+use crate::args::{BackupFlags, StateFlags};
+use crate::ui::Ui;
+
+/// The process, as far as commands look at it.
+pub(crate) struct Context {
+    /// The environment.
+    pub(crate) env: BTreeMap<String, String>,
+    /// The terminal.
+    pub(crate) ui: Arc<Ui>,
+    /// Where the program was started, before `-chdir`.
+    pub(crate) started_in: String,
+}
+
+/// Where the state of a configuration is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Backend {
+    /// The state file.
+    pub(crate) path: Utf8PathBuf,
+    /// The workspace.
+    pub(crate) workspace: Arc<str>,
+}
+
+/// Every provider that is compiled in.
+fn providers() -> Vec<Arc<dyn Provider>> {
+    vec![
+        Arc::new(plumb_provider_builtin::Builtin),
+        Arc::new(plumb_provider_docker::DockerProvider::default()),
+    ]
+}
+
+impl Context {
+    /// An engine that makes at most `parallelism` calls at a time.
+    pub(crate) fn engine(&self, parallelism: usize) -> Arc<Engine> {
+        let edge = Edge {
+            env: self.env.clone(),
+            directory: std::env::current_dir().unwrap_or_default(),
+            home: self.home().map(|it| (&*it).into()),
+        };
+        Arc::new(Engine::new(providers(), edge, parallelism))
+    }
+
+    /// What the providers say of themselves.
+    pub(crate) fn schemas(&self) -> Arc<Schemas> {
+        let all =
+            providers().into_iter().map(|it| (it.schema().source.clone(), it.schema().clone()));
+        Arc::new(Schemas { providers: all.collect() })
+    }
+
+    /// The user's home.
+    pub(crate) fn home(&self) -> Option<Arc<str>> {
+        self.env.get("HOME").filter(|it| !it.is_empty()).map(|it| it.as_str().into())
+    }
+
+    /// Whether a person may be asked.
+    pub(crate) fn may_ask(&self, flag: Option<bool>) -> bool {
+        let off = |it: &String| matches!(it.to_lowercase().as_str(), "0" | "false" | "f");
+        flag.unwrap_or_else(|| !self.env.get("TF_INPUT").is_some_and(off))
+    }
+
+    /// Where commands are told to go on by themselves, hints at the next one are left out.
+    pub(crate) fn in_automation(&self) -> bool {
+        self.env.get("TF_IN_AUTOMATION").is_some_and(|it| !it.is_empty())
+    }
+
+    /// Where our own folder is.
+    pub(crate) fn data_dir(&self) -> &str {
+        self.env.get("TF_DATA_DIR").filter(|it| !it.is_empty()).map_or(".terraform", |it| it)
+    }
+
+    /// The workspace in use.
+    pub(crate) fn workspace(&self) -> Arc<str> {
+        if let Some(name) = self.env.get("TF_WORKSPACE").filter(|it| !it.is_empty()) {
+            return name.as_str().into();
+        }
+        let selected = std::fs::read_to_string(format!("{}/environment", self.data_dir()));
+        match selected.as_deref().map(str::trim) {
+            Ok(name) if !name.is_empty() => name.into(),
+            _ => "default".into(),
+        }
+    }
+
+    /// Where the state is: as the option says, else as the backend of `module` says.
+    pub(crate) fn backend(
+        &self,
+        module: Option<&Module>,
+        state: Option<&str>,
+    ) -> Result<Backend, Diagnostics> {
+        let workspace = self.workspace();
+        if workspace.contains(['/', '\\']) || workspace.starts_with('.') {
+            let detail = format!("The workspace name {:?} is not valid.", &*workspace);
+            return Err(vec![Diagnostic::error("Invalid workspace name", detail)]);
+        }
+        let (mut path, mut dir) =
+            ("terraform.tfstate".to_owned(), "terraform.tfstate.d".to_owned());
+        if let Some(backend) = module.and_then(|it| it.backend.as_ref()) {
+            if &*backend.kind != "local" {
+                let detail = format!(
+                    "This version keeps the state in a local file only; the backend {:?} is not \
+                     supported yet.",
+                    &*backend.kind
+                );
+                let error = Diagnostic::error("Backend type not supported yet", detail);
+                return Err(vec![error.at(backend.span)]);
+            }
+            let mut found = Vec::new();
+            for it in backend.body.attributes() {
+                let value = eval::evaluate(&it.expr, &Constants, &mut found);
+                let text = convert(&value, &Type::String).unwrap_or(Value::NULL);
+                match (&*it.name.text, text.as_str()) {
+                    ("path", Some(text)) => path = text.to_owned(),
+                    ("workspace_dir", Some(text)) => dir = text.to_owned(),
+                    ("path" | "workspace_dir", None) => {}
+                    (name, _) => found.push(
+                        Diagnostic::error(
+                            "Unsupported argument",
+                            format!("An argument named {name:?} is not expected here."),
+                        )
+                        .at(it.name.span),
+                    ),
+                }
+            }
+            if found.iter().any(Diagnostic::is_error) {
+                return Err(found);
+            }
+        }
+        let path = match state {
+            Some(path) => path.to_owned(),
+            None if &*workspace == "default" => path,
+            None => format!("{dir}/{workspace}/terraform.tfstate"),
+        };
+        Ok(Backend { path: path.into(), workspace })
+    }
+
+    /// The store of a backend.
+    pub(crate) fn store(
+        &self,
+        backend: &Backend,
+        backup: &BackupFlags,
+        schemas: Arc<Schemas>,
+    ) -> LocalStore {
+        let backup = match backup.backup.as_deref() {
+            None => Backup::Beside,
+            Some("-") => Backup::Off,
+            Some(path) => Backup::At(path.into()),
+        };
+        LocalStore::new(backend.path.clone(), backup, schemas)
+    }
+
+    /// Opens a state under the lock, waiting for it as long as the options say.
+    pub(crate) fn open(
+        &self,
+        store: &LocalStore,
+        flags: &StateFlags,
+        operation: &str,
+    ) -> Result<Opened, Diagnostics> {
+        let patience = duration(&flags.lock_timeout).ok_or_else(|| {
+            let detail = format!("{:?} is not a duration such as \"10s\".", flags.lock_timeout);
+            vec![Diagnostic::error("Invalid value for -lock-timeout", detail)]
+        })?;
+        if let Some(folder) = store.path().parent().filter(|it| !it.as_str().is_empty()) {
+            std::fs::create_dir_all(folder).map_err(|error| {
+                let detail = format!("The folder {folder} cannot be made: {error}.");
+                vec![Diagnostic::error("Error loading state", detail)]
+            })?;
+        }
+        let info = LockInfo::new(operation);
+        let lock = flags.lock.unwrap_or(true).then_some(&info);
+        let since = Instant::now();
+        let mut said = false;
+        loop {
+            match store.open(lock) {
+                Ok(opened) => {
+                    self.recovered(&opened);
+                    return Ok(opened);
+                }
+                Err(StoreError::Locked { .. }) if since.elapsed() < patience => {
+                    if !std::mem::replace(&mut said, true) {
+                        self.ui.say("Acquiring state lock. This may take a few moments...");
+                    }
+                    std::thread::sleep(Duration::from_millis(500));
+                }
+                Err(error) => return Err(vec![store_error(&error)]),
+            }
+        }
+    }
+
+    /// Says what the last run left to do.
+    fn recovered(&self, opened: &Opened) {
+        let recovery = &opened.recovery;
+        if recovery.events > 0 {
+            let doubts = match recovery.in_doubt {
+                0 => String::new(),
+                1 => "; the outcome of 1 operation is looked into".to_owned(),
+                many => format!("; the outcomes of {many} operations are looked into"),
+            };
+            self.ui.say(&format!(
+                "An earlier run did not end well. {} events are taken over from its journal{doubts}.",
+                recovery.events
+            ));
+        }
+        if let Some(torn) = &recovery.torn {
+            self.ui.say(&format!(
+                "A write to the journal had been interrupted: its last {} bytes count for nothing \
+                 and are kept in {torn}.",
+                recovery.torn_bytes
+            ));
+        }
+    }
+}
+
+/// What a person is told when the state cannot be read or written.
+pub(crate) fn store_error(error: &StoreError) -> Diagnostic {
+    let mut detail = String::new();
+    let mut cause = std::error::Error::source(error);
+    while let Some(error) = cause {
+        detail += &format!("{error}\n");
+        cause = error.source();
+    }
+    if let Some(advice) = error.advice() {
+        detail += &advice;
+    }
+    let mut summary = error.to_string();
+    if let Some(first) = summary.get_mut(..1) {
+        first.make_ascii_uppercase();
+    }
+    Diagnostic::error(summary, detail.trim_end())
+}
+
+/// `10s`, `1m30s`, `500ms`
+fn duration(text: &str) -> Option<Duration> {
+    let mut total = Duration::ZERO;
+    let mut rest = text;
+    if text == "0" {
+        return Some(total);
+    }
+    while !rest.is_empty() {
+        let digits = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+        let number: f64 = rest[..digits].parse().ok()?;
+        rest = &rest[digits..];
+        let end = rest.find(|c: char| c.is_ascii_digit()).unwrap_or(rest.len());
+        let unit = match &rest[..end] {
+            "h" => 3600.0,
+            "m" => 60.0,
+            "s" => 1.0,
+            "ms" => 0.001,
+            _ => return None,
+        };
+        total += Duration::try_from_secs_f64(number * unit).ok()?;
+        rest = &rest[end..];
+    }
+    (!text.is_empty()).then_some(total)
+}

@@ -1,0 +1,15 @@
+//! The command against a real Docker Engine: the one of `tests/rigs/docker`.
+
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
+
+mod changes;
+mod drift;
+mod examples;
+mod failures;
+mod images;
+mod imports;
+mod interrupts;
+mod kills;
+mod outage;
+mod topology;
+mod world;
