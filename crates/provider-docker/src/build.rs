@@ -240,6 +240,8 @@ fn step(line: &str) -> Option<(u64, u64)> {
 /// Whether a layer that the classic builder took from its cache was deleted under its hands, with an
 /// image that somebody else removed. Building again does not take it.
 fn lost_its_cache(error: &str) -> bool {
+    // What a person reads begins with a capital.
+    let error = error.to_lowercase();
     let cached = ["/imagedb/", "/layerdb/"].iter().any(|it| error.contains(it));
     cached && error.contains("no such file or directory") || error.contains("unknown parent image")
 }
@@ -310,6 +312,9 @@ mod tests {
         );
         assert!(lost_its_cache(
             "Failed to get digest sha256:97: open /x/image/overlay2/imagedb/content/sha256/97: no such file or directory"
+        ));
+        assert!(lost_its_cache(
+            "Unknown parent image ID\nsha256:a3319063ff33288e70cb24f1a12b1f6c58527e78eef70ddecbe9738c9bb87250."
         ));
         assert!(!lost_its_cache("COPY failed: stat /name: no such file or directory"));
     }

@@ -285,6 +285,11 @@ impl World {
         remove(&["network", "rm"], &networks);
         remove(&["volume", "rm", "-f"], &there.volumes);
         remove(&["rmi", "-f"], &there.images);
+        // What was built and lost its name.
+        let label = format!("label=plumb-e2e={}", self.prefix);
+        let nameless = docker(&["images", "-q", "--filter", "dangling=true", "--filter", &label]);
+        let nameless: Vec<_> = nameless.lines().map(str::to_owned).collect();
+        remove(&["rmi", "-f"], &nameless);
     }
 
     /// Destroys what is left; the engine keeps nothing.
@@ -323,14 +328,15 @@ impl Ran {
             "`plumb {}` ended with {:?}, not {code}\n{}\n{}",
             args.join(" "),
             self.code,
-            self.out,
-            self.err
+            self.err,
+            self.out
         );
         self.out
     }
 
+    /// Errors first: a report of a failing test may be cut off.
     pub(crate) fn all(&self) -> String {
-        format!("{}{}", self.out, self.err)
+        format!("{}{}", self.err, self.out)
     }
 }
 
