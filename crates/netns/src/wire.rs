@@ -1,0 +1,157 @@
+//! What a client and the holder say to each other over a Unix socket: one message is a length
+//! (32 bits, little endian) and JSON. A client may send many requests before it reads; replies come
+//! in the order of the requests. The holder serves many clients; requests are done one after another.
+
+use std::collections::BTreeMap;
+use std::net::Ipv4Addr;
+
+use serde::{Deserialize, Serialize};
+
+use crate::spec::{Kind, Spec};
+
+/// What a client asks.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Request {
+    /// Who are you?
+    Hello,
+    /// Make it. `token` names the call; a second one with the same token finds what the first made.
+    Create {
+        /// Names the call.
+        token: String,
+        /// What to make.
+        spec: Spec,
+    },
+    /// Make the object of the same kind and name so, in place.
+    Update {
+        /// What it is to be.
+        spec: Spec,
+    },
+    /// Take it away. One that is not there is gone.
+    Delete {
+        /// Its kind.
+        kind: Kind,
+        /// Its name.
+        name: String,
+    },
+    /// What objects are now, as the kernel has it.
+    Read {
+        /// Kind and name.
+        objects: Vec<(Kind, String)>,
+    },
+    /// What a call made.
+    Find {
+        /// Names the call.
+        token: String,
+    },
+    /// What there is of a kind: names.
+    List {
+        /// The kind.
+        kind: Kind,
+    },
+    /// A host's namespaces, to enter them: the reply carries a pidfd of its init (and for a network
+    /// or router a file of its network namespace) as ancillary data.
+    Enter {
+        /// `Host`, `Router` or `Network`.
+        kind: Kind,
+        /// Its name.
+        name: String,
+    },
+    /// What a host's command wrote: the last bytes of it.
+    Logs {
+        /// The host.
+        host: String,
+        /// At most so many bytes, from the end.
+        limit: u64,
+    },
+}
+
+/// What the holder says.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Reply {
+    /// This is us.
+    Hello {
+        /// Of the holder, as it sees itself.
+        pid: u32,
+        /// Plumb's.
+        version: String,
+        /// What this machine does not allow, and what would.
+        missing: Vec<String>,
+    },
+    /// It is so.
+    Done(Object),
+    /// It is gone.
+    Gone,
+    /// In the order of the request; none: not there.
+    Objects(Vec<Option<Object>>),
+    /// By name.
+    Names(Vec<String>),
+    /// The file that was asked for comes with this.
+    Entered,
+    /// Bytes of a log, as text.
+    Text(String),
+    /// It cannot be done; nothing was changed unless `left` says what is there now.
+    Refused {
+        /// Why.
+        refusal: Refusal,
+        /// What it left.
+        left: Option<Box<Object>>,
+    },
+}
+
+/// An object and what is known of it besides.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Object {
+    /// As the kernel has it: what was drifted by hand is drifted here.
+    pub spec: Spec,
+    /// What it got.
+    pub given: Given,
+}
+
+/// What the cloud chose for an object.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Given {
+    /// A network's gateway; an address of a router (external), a router interface, a port, a
+    /// floating IP; a host's first.
+    pub address: Option<Ipv4Addr>,
+    /// Of a port.
+    pub mac: Option<String>,
+    /// A host's, in the order of its interfaces.
+    pub addresses: Vec<Ipv4Addr>,
+    /// A host's hardware addresses, in the order of its interfaces.
+    pub macs: Vec<String>,
+    /// The process of a host, as the machine numbers it, while it runs.
+    pub pid: Option<u32>,
+    /// A host's: `running`, `exited`, `healthy`, `unhealthy`, `starting`.
+    pub status: Option<String>,
+    /// What a host's command ended with.
+    pub exit_code: Option<i32>,
+    /// More, by name.
+    pub more: BTreeMap<String, String>,
+}
+
+/// Why something cannot be done.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, thiserror::Error)]
+#[error("{summary}")]
+pub struct Refusal {
+    /// One line.
+    pub summary: String,
+    /// Sentences: what is so, what to do.
+    pub detail: String,
+    /// The argument at fault, as a resource names it.
+    pub argument: Option<String>,
+}
+
+impl Refusal {
+    /// Because of no argument.
+    pub fn new(summary: impl Into<String>, detail: impl Into<String>) -> Refusal {
+        Refusal { summary: summary.into(), detail: detail.into(), argument: None }
+    }
+
+    /// Because of an argument.
+    #[must_use]
+    pub fn at(self, argument: &str) -> Refusal {
+        Refusal { argument: Some(argument.to_owned()), ..self }
+    }
+}
