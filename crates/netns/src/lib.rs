@@ -8,6 +8,8 @@
 //!
 //! This crate does not know what a provider or a plan is.
 
+pub mod cloud;
+pub mod render;
 pub mod spec;
 pub mod want;
 pub mod wire;

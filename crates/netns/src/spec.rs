@@ -266,6 +266,16 @@ pub enum Interface {
     Own(Port),
 }
 
+impl Interface {
+    /// The port's name.
+    pub fn port(&self) -> &str {
+        match self {
+            Interface::Port(name) => name,
+            Interface::Own(port) => &port.name,
+        }
+    }
+}
+
 /// A host's files.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

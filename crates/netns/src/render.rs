@@ -1,0 +1,184 @@
+//! What objects need in the kernel: facts per namespace. Pure.
+//!
+//! A network is a namespace with a bridge, a router is one that forwards, a host's is what its
+//! processes see. A host cannot change its own: its namespace belongs to the cloud. So what it may
+//! send and receive is decided there, too, and no other host passes those rules on its way.
+
+mod filter;
+mod router;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::cloud::{Cloud, Entry, gateway};
+use crate::spec::{Cidr, External, Host, Kind, Network, Spec};
+use crate::want::{Cable, End, Link, Namespace, NsName, Route, Want};
+
+/// A network's bridge.
+const BRIDGE: &str = "br";
+/// A router's link to its external network.
+pub(crate) const OUTSIDE: &str = "ext";
+
+/// What some of the namespaces need; of the cables, those between two of them. A namespace that
+/// nothing stands for any more is not in it.
+///
+/// `group_max` is the highest group that may send pings: the highest one that the cloud's user
+/// namespace has.
+pub fn render(cloud: &Cloud, namespaces: &BTreeSet<NsName>, group_max: u32) -> Want {
+    let mut want = Want::default();
+    for name in namespaces {
+        let Some((kind, object)) = name.0.split_once('/') else { continue };
+        let mut cables = Vec::new();
+        let namespace = match kind {
+            "net" => cloud.network(object).map(|it| network(cloud, it, &mut cables)),
+            "router" => match cloud.get(Kind::Router, object) {
+                Some(Entry { spec: Spec::Router(it), number, address, .. }) => {
+                    Some(router::router(cloud, it, *number, *address))
+                }
+                _ => None,
+            },
+            _ => match cloud.get(Kind::Host, object) {
+                Some(Entry { spec: Spec::Host(it), .. }) => {
+                    Some(host(cloud, it, group_max, &mut cables))
+                }
+                _ => None,
+            },
+        };
+        want.namespaces.extend(namespace.map(|it| (name.clone(), it)));
+        want.cables.extend(cables);
+    }
+    let there = |end: &End| want.namespaces.contains_key(&end.namespace);
+    let cables = std::mem::take(&mut want.cables);
+    want.cables = cables.into_iter().filter(|it| there(&it.a) && there(&it.b)).collect();
+    want
+}
+
+/// All of it.
+pub fn render_all(cloud: &Cloud, group_max: u32) -> Want {
+    render(cloud, &namespaces(cloud), group_max)
+}
+
+/// The namespaces of a cloud.
+pub fn namespaces(cloud: &Cloud) -> BTreeSet<NsName> {
+    let of = |kind, prefix: &'static str| {
+        cloud.of(kind).map(move |(name, _)| NsName(format!("{prefix}/{name}")))
+    };
+    of(Kind::Network, "net")
+        .chain(of(Kind::Router, "router"))
+        .chain(of(Kind::Host, "host"))
+        .collect()
+}
+
+fn network(cloud: &Cloud, it: &Network, cables: &mut Vec<Cable>) -> Namespace {
+    let mut namespace = Namespace::default();
+    let here = NsName(format!("net/{}", it.name));
+    let mut bridge = Link { bridge: true, mtu: it.mtu, ..Link::default() };
+    if it.external.is_some() {
+        bridge.addresses.insert(Cidr { address: gateway(it), prefix: it.subnet.prefix });
+    }
+    if it.external == Some(External::Isolated) {
+        // Whatever is not in its own subnet is this namespace itself, which answers.
+        let everything = Cidr { address: [0, 0, 0, 0].into(), prefix: 0 };
+        namespace.routes.insert(Route::Local(everything));
+    }
+    namespace.links.insert(BRIDGE.to_owned(), bridge);
+    let mut plug = |link: String, there: End| {
+        let port = Link { mtu: it.mtu, master: Some(BRIDGE.to_owned()), ..Link::default() };
+        namespace.links.insert(link.clone(), port);
+        cables.push(Cable { a: End { namespace: here.clone(), link }, b: there });
+    };
+    for user in cloud.users(Kind::Network, &it.name) {
+        let Some(entry) = cloud.get(user.0, &user.1) else { continue };
+        match &entry.spec {
+            Spec::Port(port) => {
+                if let Some((host, link)) = place(cloud, &port.name) {
+                    let namespace = NsName(format!("host/{host}"));
+                    plug(format!("p{}", entry.number), End { namespace, link });
+                }
+            }
+            Spec::Router(router) => {
+                let namespace = NsName(format!("router/{}", router.name));
+                plug(format!("r{}", entry.number), End { namespace, link: OUTSIDE.to_owned() });
+            }
+            Spec::RouterInterface(foot) if cloud.get(Kind::Router, &foot.router).is_some() => {
+                let namespace = NsName(format!("router/{}", foot.router));
+                plug(format!("r{}", entry.number), End { namespace, link: router::inside(entry) });
+            }
+            _ => {}
+        }
+    }
+    namespace
+}
+
+/// Where a port is plugged in: the host, and the link's name there.
+fn place(cloud: &Cloud, port: &str) -> Option<(String, String)> {
+    let host = cloud.host_of(port)?;
+    let Spec::Host(it) = &cloud.get(Kind::Host, &host)?.spec else { return None };
+    let at = it.interfaces.iter().position(|it| it.port() == port)?;
+    Some((host, link_name(at)))
+}
+
+fn link_name(at: usize) -> String {
+    format!("eth{at}")
+}
+
+fn host(cloud: &Cloud, it: &Host, group_max: u32, cables: &mut Vec<Cable>) -> Namespace {
+    let here = NsName(format!("host/{}", it.name));
+    let mut namespace = Namespace {
+        sysctls: BTreeMap::from([
+            // Its root may do what root does, but nothing that takes power over the network.
+            ("ipv4/ping_group_range".to_owned(), format!("0 {group_max}")),
+            ("ipv4/ip_unprivileged_port_start".to_owned(), "0".to_owned()),
+        ]),
+        ..Namespace::default()
+    };
+    let mut filters = Vec::new();
+    for (at, interface) in it.interfaces.iter().enumerate() {
+        let Some(entry) = cloud.get(Kind::Port, interface.port()) else { continue };
+        let Spec::Port(port) = &entry.spec else { continue };
+        let (Some(network), Some(address)) = (cloud.network(&port.network), entry.address) else {
+            continue;
+        };
+        let link = Link {
+            mac: entry.mac.clone(),
+            mtu: network.mtu,
+            addresses: BTreeSet::from([Cidr { address, prefix: network.subnet.prefix }]),
+            ..Link::default()
+        };
+        namespace.links.insert(link_name(at), link);
+        let first = !namespace.routes.iter().any(|it| matches!(it, Route::Via { .. }));
+        if first {
+            let destination = Cidr { address: [0, 0, 0, 0].into(), prefix: 0 };
+            namespace.routes.insert(Route::Via { destination, next_hop: gateway(network) });
+        }
+        filters.push(filter::Place { link: link_name(at), port, address });
+    }
+    for entry in cloud.users_of(Kind::Host, &it.name, Kind::Link) {
+        let Spec::Link(link) = &entry.spec else { continue };
+        let name = format!("lnk{}", entry.number);
+        let Some((_, address)) = link.ends.iter().find(|(host, _)| *host == it.name) else {
+            continue;
+        };
+        let [a, b] = link
+            .ends
+            .each_ref()
+            .map(|(host, _)| End { namespace: NsName(format!("host/{host}")), link: name.clone() });
+        if cloud.get(Kind::Host, &link.ends[0].0).is_none()
+            || cloud.get(Kind::Host, &link.ends[1].0).is_none()
+        {
+            continue;
+        }
+        let here_link = Link {
+            mtu: 1500,
+            addresses: BTreeSet::from([*address]),
+            rate: link.rate,
+            ..Link::default()
+        };
+        namespace.links.insert(name.clone(), here_link);
+        // Both ends would say the same.
+        if a.namespace == here {
+            cables.push(Cable { a, b });
+        }
+    }
+    namespace.tables.insert(crate::want::Family::Inet, filter::table(cloud, &filters));
+    namespace
+}
