@@ -9,6 +9,7 @@
 //! This crate does not know what a provider or a plan is.
 
 pub mod cloud;
+pub mod kernel;
 pub mod render;
 pub mod spec;
 pub mod want;

@@ -167,18 +167,14 @@ fn host(cloud: &Cloud, it: &Host, group_max: u32, cables: &mut Vec<Cable>) -> Na
         {
             continue;
         }
-        let here_link = Link {
-            mtu: 1500,
-            addresses: BTreeSet::from([*address]),
-            rate: link.rate,
-            ..Link::default()
-        };
+        let here_link =
+            Link { mtu: 1500, addresses: BTreeSet::from([*address]), ..Link::default() };
         namespace.links.insert(name.clone(), here_link);
         // Both ends would say the same.
         if a.namespace == here {
             cables.push(Cable { a, b });
         }
     }
-    namespace.tables.insert(crate::want::Family::Inet, filter::table(cloud, &filters));
+    namespace.table = filter::table(cloud, &filters);
     namespace
 }

@@ -340,8 +340,6 @@ pub struct Link {
     pub name: String,
     /// Its two ends: host and address there.
     pub ends: [(String, Cidr); 2],
-    /// Bytes per second; none is without limit.
-    pub rate: Option<u64>,
 }
 
 impl Spec {
@@ -456,7 +454,6 @@ mod tests {
     use super::*;
 
     #[test]
-    #[expect(clippy::unwrap_used, reason = "a test says what it was by failing")]
     fn addresses_and_subnets() {
         let net: Cidr = "10.0.1.0/24".parse().unwrap();
         assert!(net.is_subnet() && net.contains(Ipv4Addr::new(10, 0, 1, 255)));

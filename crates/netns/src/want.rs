@@ -45,8 +45,8 @@ pub struct Namespace {
     pub routes: BTreeSet<Route>,
     /// Below `/proc/sys/net`: path to value.
     pub sysctls: BTreeMap<String, String>,
-    /// Tables of nftables by family and name. All called `plumb`.
-    pub tables: BTreeMap<Family, Table>,
+    /// The table `plumb` of nftables, for IPv4 and IPv6.
+    pub table: Table,
 }
 
 /// A link. Always up.
@@ -62,8 +62,6 @@ pub struct Link {
     pub master: Option<String>,
     /// With their subnets.
     pub addresses: BTreeSet<Cidr>,
-    /// Bytes per second that leave through it (a token bucket); none is without limit.
-    pub rate: Option<u64>,
 }
 
 /// A route.
@@ -78,15 +76,6 @@ pub enum Route {
     },
     /// These addresses are the namespace's own, though no link has them (type `local`, device lo).
     Local(Cidr),
-}
-
-/// What the packets of a table are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Family {
-    /// Frames on bridges.
-    Bridge,
-    /// IPv4 and IPv6.
-    Inet,
 }
 
 /// A table of nftables: chains by name.
@@ -152,14 +141,10 @@ pub struct Rule {
 pub enum Match {
     /// Came in by this link.
     InLink(String),
-    /// Came in by any link but this.
-    NotInLink(String),
     /// Goes out by this link.
     OutLink(String),
     /// From these addresses (IPv4).
     Source(Cidr),
-    /// Not from these addresses (IPv4).
-    NotSource(Cidr),
     /// From one of these addresses (IPv4); an anonymous set.
     SourceAmong(BTreeSet<Ipv4Addr>),
     /// To these addresses (IPv4).
@@ -178,18 +163,8 @@ pub enum Match {
     IcmpCode(u8),
     /// Part of, or related to, something that was let through.
     Established,
-    /// Belongs to nothing known.
-    Invalid,
     /// Was translated on its way in (`ct status dnat`).
     Translated,
-    /// A frame's source is not this: `02:…`.
-    NotSourceMac(String),
-    /// A frame carries this: 0x0800 IPv4, 0x0806 ARP, 0x86dd IPv6.
-    EtherType(u16),
-    /// An ARP frame's sender claims an address that is none of these.
-    ArpSenderNotAmong(BTreeSet<Ipv4Addr>),
-    /// An ARP frame's sender claims another hardware address than this.
-    ArpSenderMacNot(String),
 }
 
 /// What happens to a packet.
@@ -199,8 +174,6 @@ pub enum Verdict {
     Accept,
     /// It is gone.
     Drop,
-    /// Its sender is told (ICMP administratively prohibited, or TCP reset for TCP).
-    Reject,
     /// Go on in another chain of the table, then here.
     Jump(String),
     /// Gets another destination.

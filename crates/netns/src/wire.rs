@@ -2,7 +2,6 @@
 //! (32 bits, little endian) and JSON. A client may send many requests before it reads; replies come
 //! in the order of the requests. The holder serves many clients; requests are done one after another.
 
-use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 
 use serde::{Deserialize, Serialize};
@@ -80,7 +79,7 @@ pub enum Reply {
         missing: Vec<String>,
     },
     /// It is so.
-    Done(Object),
+    Done(Box<Object>),
     /// It is gone.
     Gone,
     /// In the order of the request; none: not there.
@@ -127,8 +126,9 @@ pub struct Given {
     pub status: Option<String>,
     /// What a host's command ended with.
     pub exit_code: Option<i32>,
-    /// More, by name.
-    pub more: BTreeMap<String, String>,
+    /// What the kernel has otherwise than it was made, in words: changed by hand. Making the object so
+    /// once more repairs it.
+    pub drift: Vec<String>,
 }
 
 /// Why something cannot be done.

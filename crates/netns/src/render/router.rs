@@ -6,9 +6,7 @@ use std::net::Ipv4Addr;
 use super::OUTSIDE;
 use crate::cloud::{Cloud, Entry, gateway};
 use crate::spec::{Cidr, Kind, Network, Router, Spec};
-use crate::want::{
-    Chain, Family, Hook, HookPoint, Link, Match, Namespace, Route, Rule, Table, Verdict,
-};
+use crate::want::{Chain, Hook, HookPoint, Link, Match, Namespace, Route, Rule, Table, Verdict};
 
 /// The link of a router interface.
 pub(super) fn inside(entry: &Entry) -> String {
@@ -73,7 +71,7 @@ pub(super) fn router(
         namespace.routes.insert(Route::Via { destination, next_hop });
     }
     let guarded = outside.is_some() && it.snat;
-    namespace.tables.insert(Family::Inet, translation.table(&it.name, guarded));
+    namespace.table = translation.table(&it.name, guarded);
     namespace
 }
 

@@ -1,0 +1,269 @@
+//! Makes facts so in the kernel, by netlink alone, and reads them back.
+
+mod attributes;
+mod nft;
+mod route;
+mod socket;
+mod space;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::fd::{AsFd as _, BorrowedFd};
+use std::path::PathBuf;
+
+use crate::want::{Cable, End, Link, Namespace, NsName, Want};
+use socket::Refused;
+use space::Space;
+
+/// The namespaces of a cloud.
+pub struct Kernel {
+    spaces: BTreeMap<NsName, Space>,
+    /// Where they have names for people.
+    names: Option<PathBuf>,
+    /// The next link's index: the same index twice would be refused only in one namespace.
+    next: u32,
+}
+
+/// The kernel said no.
+#[derive(Debug, thiserror::Error)]
+pub enum KernelError {
+    /// To a new namespace.
+    #[error("cannot make the network namespace {}", name.0)]
+    Namespace {
+        /// Which.
+        name: NsName,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+    /// To a change in one.
+    #[error("cannot {what} in network namespace {}", name.0)]
+    Change {
+        /// Which.
+        name: NsName,
+        /// What was to be done.
+        what: String,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+impl Kernel {
+    /// Without a namespace yet. `names`: a folder in which each gets a name.
+    ///
+    /// # Errors
+    /// None as yet.
+    pub fn new(names: Option<PathBuf>) -> Result<Kernel, KernelError> {
+        Ok(Kernel { spaces: BTreeMap::new(), names, next: 1000 })
+    }
+
+    /// A namespace, to enter it.
+    pub fn namespace(&self, name: &NsName) -> Option<BorrowedFd<'_>> {
+        self.spaces.get(name).map(|it| it.file.as_fd())
+    }
+
+    /// Changes what is there, `present`, so that it is as `wanted`. Both speak of the same part of the
+    /// cloud: of some namespaces and the cables between them. What is in neither stays as it is.
+    ///
+    /// # Errors
+    /// What the kernel refuses. What was done before that stays.
+    pub fn reach(&mut self, present: &Want, wanted: &Want) -> Result<(), KernelError> {
+        for cable in present.cables.difference(&wanted.cables) {
+            self.disconnect(cable)?;
+        }
+        for name in present.namespaces.keys() {
+            if !wanted.namespaces.contains_key(name) {
+                self.forget(name);
+            }
+        }
+        let none = Namespace::default();
+        for (name, namespace) in &wanted.namespaces {
+            if !self.spaces.contains_key(name) {
+                let made = Space::new(&namespace.sysctls);
+                let space =
+                    made.map_err(|source| KernelError::Namespace { name: name.clone(), source })?;
+                if let Some(folder) = &self.names {
+                    // For people only: a cloud goes on without.
+                    let _ = space.show(&folder.join(name.0.replace('/', ".")));
+                }
+                self.spaces.insert(name.clone(), space);
+            }
+        }
+        for (name, namespace) in &wanted.namespaces {
+            let before = present.namespaces.get(name).unwrap_or(&none);
+            self.links(name, before, namespace)?;
+        }
+        for cable in wanted.cables.difference(&present.cables) {
+            self.connect(cable)?;
+        }
+        for (name, namespace) in &wanted.namespaces {
+            let before = present.namespaces.get(name).unwrap_or(&none);
+            self.settings(name, before, namespace)?;
+        }
+        Ok(())
+    }
+
+    /// What is there of the namespaces that `expected` has. A link that is down is not there.
+    ///
+    /// # Errors
+    /// If the kernel cannot be asked.
+    pub fn observe(&mut self, expected: &Want) -> Result<Want, KernelError> {
+        let mut want = Want::default();
+        let mut peers: BTreeMap<End, (u32, Option<u32>)> = BTreeMap::new();
+        for (name, namespace) in &expected.namespaces {
+            let Some(space) = self.spaces.get_mut(name) else { continue };
+            let (seen, links) = space.observe(namespace).map_err(|it| changing(name, it))?;
+            for (link, index, peer) in links {
+                peers.insert(End { namespace: name.clone(), link }, (index, peer));
+            }
+            want.namespaces.insert(name.clone(), seen);
+        }
+        let sysctls = space::read_sysctls(
+            expected.namespaces.iter().filter_map(|(name, it)| Some((self.spaces.get(name)?, it))),
+        );
+        for (seen, sysctls) in want.namespaces.values_mut().zip(sysctls) {
+            seen.sysctls = sysctls;
+        }
+        let connected = |it: &&Cable| match (peers.get(&it.a), peers.get(&it.b)) {
+            (Some(a), Some(b)) => a.1 == Some(b.0) && b.1 == Some(a.0),
+            _ => false,
+        };
+        want.cables = expected.cables.iter().filter(connected).cloned().collect();
+        Ok(want)
+    }
+
+    fn forget(&mut self, name: &NsName) {
+        self.spaces.remove(name);
+        if let Some(folder) = &self.names {
+            Space::hide(&folder.join(name.0.replace('/', ".")));
+        }
+    }
+
+    /// The ends of a pair go together.
+    fn disconnect(&mut self, cable: &Cable) -> Result<(), KernelError> {
+        for end in [&cable.a, &cable.b] {
+            self.delete_link(&end.namespace, &end.link)?;
+        }
+        Ok(())
+    }
+
+    fn delete_link(&mut self, name: &NsName, link: &str) -> Result<(), KernelError> {
+        let Some(space) = self.spaces.get_mut(name) else { return Ok(()) };
+        let Some(index) = space.links.remove(link) else { return Ok(()) };
+        let request = route::delete_link(link, index);
+        space.route.change(vec![request]).map_err(|it| changing(name, it))
+    }
+
+    fn connect(&mut self, cable: &Cable) -> Result<(), KernelError> {
+        // Half of one may be left.
+        self.disconnect(cable)?;
+        let (a, b) = (self.next, self.next + 1);
+        self.next += 2;
+        let Some(other) = self.spaces.get(&cable.b.namespace) else { return Ok(()) };
+        let request = route::cable((&cable.a.link, a), (&cable.b.link, b), other.file.as_fd());
+        let Some(space) = self.spaces.get(&cable.a.namespace) else { return Ok(()) };
+        space.route.change(vec![request]).map_err(|it| changing(&cable.a.namespace, it))?;
+        for (end, index) in [(&cable.a, a), (&cable.b, b)] {
+            if let Some(space) = self.spaces.get_mut(&end.namespace) {
+                space.links.insert(end.link.clone(), index);
+            }
+        }
+        Ok(())
+    }
+
+    /// Bridges, and the end of links that are not wanted.
+    fn links(
+        &mut self,
+        name: &NsName,
+        before: &Namespace,
+        wanted: &Namespace,
+    ) -> Result<(), KernelError> {
+        let gone: Vec<&String> =
+            before.links.keys().filter(|it| !wanted.links.contains_key(*it)).collect();
+        for link in gone {
+            self.delete_link(name, link)?;
+        }
+        for (link, it) in wanted.links.iter().filter(|(_, it)| it.bridge) {
+            let is_other = before.links.get(link).is_some_and(|before| !before.bridge);
+            if is_other {
+                self.delete_link(name, link)?;
+            }
+            let Some(space) = self.spaces.get_mut(name) else { continue };
+            if it.bridge && !space.links.contains_key(link) {
+                let index = self.next;
+                self.next += 1;
+                let request = route::bridge(link, index);
+                space.route.change(vec![request]).map_err(|it| changing(name, it))?;
+                space.links.insert(link.clone(), index);
+            }
+        }
+        Ok(())
+    }
+
+    /// Everything in a namespace whose links are there.
+    fn settings(
+        &mut self,
+        name: &NsName,
+        before: &Namespace,
+        wanted: &Namespace,
+    ) -> Result<(), KernelError> {
+        let Some(space) = self.spaces.get_mut(name) else { return Ok(()) };
+        let failed = |it| changing(name, it);
+        let index = |link: &str| space.links.get(link).copied();
+        let none = Link::default();
+        let mut requests = Vec::new();
+        // A bridge before its ports, which is up before they are.
+        let bridges_first = |it: &(&String, &Link)| !it.1.bridge;
+        let mut links: Vec<_> = wanted.links.iter().collect();
+        links.sort_by_key(bridges_first);
+        // An address and what it leads to is gone with a link that was down or made anew.
+        let mut anew = BTreeSet::new();
+        for (link, it) in links {
+            let Some(at) = index(link) else { continue };
+            let was = before.links.get(link);
+            let settings = |it: &Link| (it.mac.clone(), it.mtu, it.master.clone());
+            let same = was.is_some_and(|was| {
+                let (mut was, now) = (settings(was), settings(it));
+                // The kernel's own choice is as good as any.
+                was.0 = now.0.as_ref().and(was.0);
+                was == now
+            });
+            if !same {
+                let master = it.master.as_deref().and_then(index).unwrap_or(0);
+                requests.push(route::set_link(link, at, it, master));
+            }
+            if was.is_none() {
+                anew.insert(link.clone());
+            }
+            let was = was.unwrap_or(&none);
+            for address in was.addresses.difference(&it.addresses) {
+                requests.push(route::delete_address(link, at, *address));
+                anew.insert(link.clone());
+            }
+            for address in it.addresses.difference(&was.addresses) {
+                requests.push(route::add_address(link, at, *address));
+                anew.insert(link.clone());
+            }
+        }
+        for it in before.routes.difference(&wanted.routes) {
+            requests.push(route::delete_route(it));
+        }
+        for it in &wanted.routes {
+            if !before.routes.contains(it) || !anew.is_empty() {
+                requests.push(route::add_route(it));
+            }
+        }
+        space.route.change(requests).map_err(failed)?;
+        if before.sysctls != wanted.sysctls {
+            space.write_sysctls(&wanted.sysctls).map_err(failed)?;
+        }
+        if before.table != wanted.table {
+            space.replace_table(&wanted.table).map_err(failed)?;
+        }
+        Ok(())
+    }
+}
+
+fn changing(name: &NsName, refused: Refused) -> KernelError {
+    KernelError::Change { name: name.clone(), what: refused.what, source: refused.source }
+}

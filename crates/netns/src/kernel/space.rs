@@ -1,0 +1,228 @@
+//! One network namespace: its file, its sockets, what was made in it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::io;
+use std::os::fd::AsFd as _;
+use std::path::Path;
+
+use netlink_packet_route::RouteNetlinkMessage;
+use nix::sched::CloneFlags;
+
+use super::nft::{self, Told};
+use super::route;
+use super::socket::{Netlink, Refused};
+use crate::want::{Chain, Namespace, Rule, Table};
+
+/// A rule that is not ours.
+const FOREIGN: &str = "?";
+
+pub(super) struct Space {
+    pub(super) file: File,
+    pub(super) route: Netlink,
+    filter: Netlink,
+    /// Indices of the links that are there, up or down.
+    pub(super) links: BTreeMap<String, u32>,
+    /// The table that was made, and how the kernel told it right then.
+    made: Made,
+}
+
+#[derive(Default)]
+struct Made {
+    table: Table,
+    chains: BTreeMap<String, Vec<u8>>,
+    rules: Vec<Told>,
+}
+
+/// Name, index, and index of the other end.
+type SeenEnd = (String, u32, Option<u32>);
+
+impl Space {
+    /// A new one. A thread of its own enters it, so that the process stays where it is.
+    pub(super) fn new(sysctls: &BTreeMap<String, String>) -> io::Result<Space> {
+        let make = || -> io::Result<Space> {
+            nix::sched::unshare(CloneFlags::CLONE_NEWNET)?;
+            let file = File::open("/proc/thread-self/ns/net")?;
+            // Nothing passes by addresses that links give themselves.
+            for path in ["ipv6/conf/all/disable_ipv6", "ipv6/conf/default/disable_ipv6"] {
+                let _ = fs::write(Path::new("/proc/sys/net").join(path), "1");
+            }
+            write_here(sysctls)?;
+            let space = Space {
+                file,
+                route: Netlink::new(netlink_sys::protocols::NETLINK_ROUTE)?,
+                filter: Netlink::new(netlink_sys::protocols::NETLINK_NETFILTER)?,
+                links: BTreeMap::new(),
+                made: Made::default(),
+            };
+            space.route.change(vec![route::link_up("lo", 1)]).map_err(|it| it.source)?;
+            Ok(space)
+        };
+        on_a_thread(make)
+    }
+
+    /// Gives it a name.
+    pub(super) fn show(&self, path: &Path) -> io::Result<()> {
+        use std::os::fd::AsRawFd as _;
+        File::create(path)?;
+        let file = format!("/proc/self/fd/{}", self.file.as_raw_fd());
+        rustix::mount::mount_bind(file, path)?;
+        Ok(())
+    }
+
+    /// Takes the name away.
+    pub(super) fn hide(path: &Path) {
+        let _ = rustix::mount::unmount(path, rustix::mount::UnmountFlags::DETACH);
+        let _ = fs::remove_file(path);
+    }
+
+    pub(super) fn write_sysctls(&self, sysctls: &BTreeMap<String, String>) -> Result<(), Refused> {
+        let enter = || -> io::Result<()> {
+            nix::sched::setns(self.file.as_fd(), CloneFlags::CLONE_NEWNET)?;
+            write_here(sysctls)
+        };
+        on_a_thread(enter).map_err(|it| Refused::new("set sysctls", it))
+    }
+
+    /// Replaces the whole table at once.
+    pub(super) fn replace_table(&mut self, table: &Table) -> Result<(), Refused> {
+        let failed = |it| Refused::new("replace the nftables table", it);
+        self.filter.transact(&nft::replace(table)).map_err(failed)?;
+        // How the kernel tells it: what it tells later is compared with that.
+        let (chains, rules) = self.told().map_err(failed)?;
+        self.made = Made { table: table.clone(), chains, rules };
+        Ok(())
+    }
+
+    fn told(&self) -> io::Result<(BTreeMap<String, Vec<u8>>, Vec<Told>)> {
+        let chains = self.filter.list(&nft::list(nft::GET_CHAIN))?;
+        let rules = self.filter.list(&nft::list(nft::GET_RULE))?;
+        Ok((
+            chains.iter().filter_map(|it| nft::told_chain(it)).collect(),
+            rules.iter().filter_map(|it| nft::told_rule(it)).collect(),
+        ))
+    }
+
+    /// What is there, without sysctls; and the ends of cables, up or down.
+    pub(super) fn observe(
+        &mut self,
+        expected: &Namespace,
+    ) -> Result<(Namespace, Vec<SeenEnd>), Refused> {
+        let failed = |it| Refused::new("read what is there", it);
+        let mut seen = Namespace::default();
+        let mut ends = Vec::new();
+        let links = self.route.list_routes(&route::list_links()).map_err(failed)?;
+        let links: Vec<_> = links
+            .into_iter()
+            .filter_map(|it| match it {
+                RouteNetlinkMessage::NewLink(link) => Some(route::seen_link(link)),
+                _ => None,
+            })
+            .filter(|it| !it.loopback)
+            .collect();
+        self.links = links.iter().map(|it| (it.name.clone(), it.index)).collect();
+        let name_of: BTreeMap<u32, String> =
+            links.iter().map(|it| (it.index, it.name.clone())).collect();
+        for it in links {
+            ends.push((it.name.clone(), it.index, it.peer));
+            let mut link = it.link;
+            link.master = it.master.and_then(|it| name_of.get(&it).cloned());
+            if expected.links.get(&it.name).is_some_and(|it| it.mac.is_none()) {
+                link.mac = None;
+            }
+            if it.up || !expected.links.contains_key(&it.name) {
+                seen.links.insert(it.name, link);
+            }
+        }
+        for message in self.route.list_routes(&route::list_addresses()).map_err(failed)? {
+            let RouteNetlinkMessage::NewAddress(message) = message else { continue };
+            let Some((index, address)) = route::seen_address(&message) else { continue };
+            let link = name_of.get(&index).and_then(|it| seen.links.get_mut(it));
+            if let Some(link) = link {
+                link.addresses.insert(address);
+            }
+        }
+        for message in self.route.list_routes(&route::list_routes()).map_err(failed)? {
+            let RouteNetlinkMessage::NewRoute(message) = message else { continue };
+            seen.routes.extend(route::seen_route(&message));
+        }
+        let (chains, rules) = self.told().map_err(failed)?;
+        seen.table = self.made.recognize(&chains, &rules);
+        Ok((seen, ends))
+    }
+}
+
+impl Made {
+    /// The table that the kernel tells of, in our terms: what is as it was made is that.
+    fn recognize(&self, chains: &BTreeMap<String, Vec<u8>>, rules: &[Told]) -> Table {
+        if *chains == self.chains && rules == self.rules {
+            return self.table.clone();
+        }
+        let mut table = Table::default();
+        for chain in &self.table.chains {
+            if !chains.contains_key(&chain.name) {
+                continue;
+            }
+            let ours: Vec<&Told> = self.rules.iter().filter(|it| it.chain == chain.name).collect();
+            let recognized = |told: &Told| {
+                let at = ours.iter().position(|it| *it == told);
+                at.and_then(|at| chain.rules.get(at)).cloned().unwrap_or_else(foreign)
+            };
+            let there = rules.iter().filter(|it| it.chain == chain.name);
+            let same_hook = chains.get(&chain.name) == self.chains.get(&chain.name);
+            table.chains.push(Chain {
+                name: chain.name.clone(),
+                hook: chain.hook.filter(|_| same_hook),
+                rules: there.map(recognized).collect(),
+            });
+        }
+        let known: BTreeSet<&str> = self.table.chains.iter().map(|it| it.name.as_str()).collect();
+        for name in chains.keys().filter(|it| !known.contains(it.as_str())) {
+            table.chains.push(Chain { name: name.clone(), hook: None, rules: vec![foreign()] });
+        }
+        table
+    }
+}
+
+fn foreign() -> Rule {
+    Rule { owner: FOREIGN.to_owned(), matches: Vec::new(), verdict: crate::want::Verdict::Accept }
+}
+
+/// The sysctls that are expected, as they are, of each namespace. One thread visits them all.
+pub(super) fn read_sysctls<'a>(
+    spaces: impl Iterator<Item = (&'a Space, &'a Namespace)>,
+) -> Vec<BTreeMap<String, String>> {
+    let spaces: Vec<_> = spaces.collect();
+    let visit = || -> io::Result<Vec<_>> {
+        let one = |(space, expected): &(&Space, &Namespace)| -> io::Result<BTreeMap<_, _>> {
+            nix::sched::setns(space.file.as_fd(), CloneFlags::CLONE_NEWNET)?;
+            let read = |path: &String| {
+                let text = fs::read_to_string(Path::new("/proc/sys/net").join(path)).ok()?;
+                // The kernel has tabs where we have spaces.
+                let words: Vec<_> = text.split_whitespace().collect();
+                Some((path.clone(), words.join(" ")))
+            };
+            Ok(expected.sysctls.keys().filter_map(read).collect())
+        };
+        spaces.iter().map(one).collect()
+    };
+    on_a_thread(visit).unwrap_or_default()
+}
+
+fn write_here(sysctls: &BTreeMap<String, String>) -> io::Result<()> {
+    for (path, value) in sysctls {
+        let path = Path::new("/proc/sys/net").join(path);
+        fs::write(&path, value)
+            .map_err(|it| io::Error::new(it.kind(), format!("{}: {it}", path.display())))?;
+    }
+    Ok(())
+}
+
+/// Namespaces of the network belong to threads.
+fn on_a_thread<T: Send>(work: impl FnOnce() -> io::Result<T> + Send) -> io::Result<T> {
+    std::thread::scope(|scope| {
+        let thread = std::thread::Builder::new().name("namespace".to_owned());
+        let result = thread.spawn_scoped(scope, work)?.join();
+        result.unwrap_or_else(|_| Err(io::Error::other("a thread ended early")))
+    })
+}
