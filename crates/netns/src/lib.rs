@@ -8,6 +8,7 @@
 //!
 //! This crate does not know what a provider or a plan is.
 
+pub mod client;
 pub mod cloud;
 pub mod kernel;
 pub mod render;

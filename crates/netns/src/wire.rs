@@ -2,8 +2,10 @@
 //! (32 bits, little endian) and JSON. A client may send many requests before it reads; replies come
 //! in the order of the requests. The holder serves many clients; requests are done one after another.
 
+use std::io::{self, Read};
 use std::net::Ipv4Addr;
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use crate::spec::{Kind, Spec};
@@ -153,5 +155,55 @@ impl Refusal {
     #[must_use]
     pub fn at(self, argument: &str) -> Refusal {
         Refusal { argument: Some(argument.to_owned()), ..self }
+    }
+}
+
+/// No message is longer, in bytes.
+const LENGTH_MAX: usize = 64 << 20;
+
+/// A message as bytes.
+///
+/// # Errors
+/// If it is too long.
+pub(crate) fn message<T: Serialize>(it: &T) -> io::Result<Vec<u8>> {
+    let mut bytes = vec![0; 4];
+    serde_json::to_writer(&mut bytes, it)?;
+    let length = bytes.len() - 4;
+    if length > LENGTH_MAX {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "the message is too long"));
+    }
+    bytes[..4].copy_from_slice(&u32::try_from(length).unwrap_or(u32::MAX).to_le_bytes());
+    Ok(bytes)
+}
+
+/// The next message.
+///
+/// # Errors
+/// If it ends, or is none.
+pub(crate) fn receive<T: DeserializeOwned>(from: &mut impl Read) -> io::Result<T> {
+    let mut head = [0; 4];
+    from.read_exact(&mut head)?;
+    let mut bytes = vec![0; length(head)?];
+    from.read_exact(&mut bytes)?;
+    Ok(serde_json::from_slice(&bytes)?)
+}
+
+/// The first message in some bytes, if it is there whole, and how many bytes it took.
+///
+/// # Errors
+/// If it is none.
+pub(crate) fn first<T: DeserializeOwned>(bytes: &[u8]) -> io::Result<Option<(T, usize)>> {
+    let Some(head) = bytes.first_chunk() else { return Ok(None) };
+    let end = 4 + length(*head)?;
+    match bytes.get(4..end) {
+        Some(body) => Ok(Some((serde_json::from_slice(body)?, end))),
+        None => Ok(None),
+    }
+}
+
+fn length(head: [u8; 4]) -> io::Result<usize> {
+    match usize::try_from(u32::from_le_bytes(head)) {
+        Ok(length) if length <= LENGTH_MAX => Ok(length),
+        _ => Err(io::Error::new(io::ErrorKind::InvalidData, "the message is too long")),
     }
 }
