@@ -15,6 +15,7 @@ use crate::want::NsName;
 use crate::wire::Refusal;
 
 pub(crate) use addresses::{gateway, mac};
+pub(crate) use check::said;
 pub(crate) use refers::references;
 
 /// Kind and name.
@@ -50,9 +51,9 @@ pub struct Entry {
 }
 
 impl Cloud {
-    /// Whether there is nothing.
-    pub fn is_empty(&self) -> bool {
-        self.objects.is_empty()
+    /// Whether there is nothing, besides objects of one kind.
+    pub fn is_empty_but_for(&self, kind: Kind) -> bool {
+        self.objects.keys().all(|it| it.0 == kind)
     }
 
     /// One object.

@@ -8,17 +8,14 @@ mod space;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsFd as _, BorrowedFd};
-use std::path::PathBuf;
 
-use crate::want::{Cable, End, Link, Namespace, NsName, Want};
+use crate::want::{Cable, End, Link, MACHINE, Namespace, NsName, Table, Want};
 use socket::Refused;
 use space::Space;
 
 /// The namespaces of a cloud.
 pub struct Kernel {
     spaces: BTreeMap<NsName, Space>,
-    /// Where they have names for people.
-    names: Option<PathBuf>,
     /// The next link's index: the same index twice would be refused only in one namespace.
     next: u32,
 }
@@ -49,12 +46,12 @@ pub enum KernelError {
 }
 
 impl Kernel {
-    /// Without a namespace yet. `names`: a folder in which each gets a name.
-    ///
-    /// # Errors
-    /// None as yet.
-    pub fn new(names: Option<PathBuf>) -> Result<Kernel, KernelError> {
-        Ok(Kernel { spaces: BTreeMap::new(), names, next: 1000 })
+    /// Without a namespace yet.
+    #[expect(clippy::new_without_default, reason = "a kernel is no value that is empty by default")]
+    pub fn new() -> Kernel {
+        // In the machine's own namespace there may be links of other clouds.
+        let next = 1000 + std::process::id() % 20_000 * 100_000;
+        Kernel { spaces: BTreeMap::new(), next }
     }
 
     /// A namespace, to enter it.
@@ -72,20 +69,23 @@ impl Kernel {
             self.disconnect(cable)?;
         }
         for name in present.namespaces.keys() {
-            if !wanted.namespaces.contains_key(name) {
-                self.forget(name);
+            if !wanted.namespaces.contains_key(name)
+                && let Some(mut space) = self.spaces.remove(name)
+                && name.0.starts_with(MACHINE)
+            {
+                // It outlives us.
+                space.replace_table(&Table::default()).map_err(|it| changing(name, it))?;
             }
         }
         let none = Namespace::default();
         for (name, namespace) in &wanted.namespaces {
             if !self.spaces.contains_key(name) {
-                let made = Space::new(&namespace.sysctls);
+                let made = match name.0.strip_prefix(MACHINE) {
+                    Some(table) => Space::machine(table.to_owned(), &namespace.sysctls),
+                    None => Space::new(&namespace.sysctls),
+                };
                 let space =
                     made.map_err(|source| KernelError::Namespace { name: name.clone(), source })?;
-                if let Some(folder) = &self.names {
-                    // For people only: a cloud goes on without.
-                    let _ = space.show(&folder.join(name.0.replace('/', ".")));
-                }
                 self.spaces.insert(name.clone(), space);
             }
         }
@@ -130,13 +130,6 @@ impl Kernel {
         };
         want.cables = expected.cables.iter().filter(connected).cloned().collect();
         Ok(want)
-    }
-
-    fn forget(&mut self, name: &NsName) {
-        self.spaces.remove(name);
-        if let Some(folder) = &self.names {
-            Space::hide(&folder.join(name.0.replace('/', ".")));
-        }
     }
 
     /// The ends of a pair go together.

@@ -10,6 +10,10 @@
 
 pub mod client;
 pub mod cloud;
+pub mod drift;
+pub mod enter;
+pub mod holder;
+pub mod hosts;
 pub mod kernel;
 pub mod render;
 pub mod spec;

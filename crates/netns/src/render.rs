@@ -11,25 +11,41 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::cloud::{Cloud, Entry, gateway};
 use crate::spec::{Cidr, External, Host, Kind, Network, Spec};
-use crate::want::{Cable, End, Link, Namespace, NsName, Route, Want};
+use crate::want::{
+    Cable, Chain, End, Hook, HookPoint, Link, MACHINE, Match, Namespace, NsName, Route, Rule,
+    Table, Verdict, Want,
+};
 
 /// A network's bridge.
 const BRIDGE: &str = "br";
 /// A router's link to its external network.
 pub(crate) const OUTSIDE: &str = "ext";
 
+/// Where a cloud is.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Site {
+    /// The highest group that may send pings: the highest one that the cloud's user namespace has.
+    pub group_max: u32,
+    /// What sets the cloud's names in the machine's own namespace apart, at most 6 bytes; none: it may
+    /// change nothing there.
+    pub machine: Option<String>,
+}
+
 /// What some of the namespaces need; of the cables, those between two of them. A namespace that
 /// nothing stands for any more is not in it.
-///
-/// `group_max` is the highest group that may send pings: the highest one that the cloud's user
-/// namespace has.
-pub fn render(cloud: &Cloud, namespaces: &BTreeSet<NsName>, group_max: u32) -> Want {
+pub fn render(cloud: &Cloud, namespaces: &BTreeSet<NsName>, site: &Site) -> Want {
     let mut want = Want::default();
     for name in namespaces {
         let Some((kind, object)) = name.0.split_once('/') else { continue };
         let mut cables = Vec::new();
         let namespace = match kind {
-            "net" => cloud.network(object).map(|it| network(cloud, it, &mut cables)),
+            "net" => cloud.network(object).map(|it| {
+                let (namespace, machine) = network(cloud, it, site, &mut cables);
+                want.namespaces.extend(machine);
+                namespace
+            }),
+            // Goes with its network.
+            "machine" => None,
             "router" => match cloud.get(Kind::Router, object) {
                 Some(Entry { spec: Spec::Router(it), number, address, .. }) => {
                     Some(router::router(cloud, it, *number, *address))
@@ -38,7 +54,7 @@ pub fn render(cloud: &Cloud, namespaces: &BTreeSet<NsName>, group_max: u32) -> W
             },
             _ => match cloud.get(Kind::Host, object) {
                 Some(Entry { spec: Spec::Host(it), .. }) => {
-                    Some(host(cloud, it, group_max, &mut cables))
+                    Some(host(cloud, it, site.group_max, &mut cables))
                 }
                 _ => None,
             },
@@ -53,8 +69,8 @@ pub fn render(cloud: &Cloud, namespaces: &BTreeSet<NsName>, group_max: u32) -> W
 }
 
 /// All of it.
-pub fn render_all(cloud: &Cloud, group_max: u32) -> Want {
-    render(cloud, &namespaces(cloud), group_max)
+pub fn render_all(cloud: &Cloud, site: &Site) -> Want {
+    render(cloud, &namespaces(cloud), site)
 }
 
 /// The namespaces of a cloud.
@@ -68,14 +84,24 @@ pub fn namespaces(cloud: &Cloud) -> BTreeSet<NsName> {
         .collect()
 }
 
-fn network(cloud: &Cloud, it: &Network, cables: &mut Vec<Cable>) -> Namespace {
+/// A network, and its part in the machine's own namespace.
+fn network(
+    cloud: &Cloud,
+    it: &Network,
+    site: &Site,
+    cables: &mut Vec<Cable>,
+) -> (Namespace, Option<(NsName, Namespace)>) {
     let mut namespace = Namespace::default();
     let here = NsName(format!("net/{}", it.name));
     let mut bridge = Link { bridge: true, mtu: it.mtu, ..Link::default() };
-    if it.external.is_some() {
-        bridge.addresses.insert(Cidr { address: gateway(it), prefix: it.subnet.prefix });
-    }
+    let own = Cidr { address: gateway(it), prefix: it.subnet.prefix };
+    let number = cloud.get(Kind::Network, &it.name).map_or(0, |it| it.number);
+    let machine = match (it.external, &site.machine) {
+        (Some(External::Nat), Some(id)) => Some(uplink(it, own, &format!("plumb{id}{number}"))),
+        _ => None,
+    };
     if it.external == Some(External::Isolated) {
+        bridge.addresses.insert(own);
         // Whatever is not in its own subnet is this namespace itself, which answers.
         let everything = Cidr { address: [0, 0, 0, 0].into(), prefix: 0 };
         namespace.routes.insert(Route::Local(everything));
@@ -86,6 +112,10 @@ fn network(cloud: &Cloud, it: &Network, cables: &mut Vec<Cable>) -> Namespace {
         namespace.links.insert(link.clone(), port);
         cables.push(Cable { a: End { namespace: here.clone(), link }, b: there });
     };
+    if let Some((name, machine)) = &machine {
+        let link = machine.links.keys().next().cloned().unwrap_or_default();
+        plug("up".to_owned(), End { namespace: name.clone(), link });
+    }
     for user in cloud.users(Kind::Network, &it.name) {
         let Some(entry) = cloud.get(user.0, &user.1) else { continue };
         match &entry.spec {
@@ -106,7 +136,24 @@ fn network(cloud: &Cloud, it: &Network, cables: &mut Vec<Cable>) -> Namespace {
             _ => {}
         }
     }
-    namespace
+    (namespace, machine)
+}
+
+/// The machine as the gateway of a network: whatever comes from there leaves as if it were the machine's.
+fn uplink(it: &Network, own: Cidr, name: &str) -> (NsName, Namespace) {
+    let link = Link { mtu: it.mtu, addresses: BTreeSet::from([own]), ..Link::default() };
+    let owner = format!("network/{}", it.name);
+    let rule =
+        Rule { owner, matches: vec![Match::Source(it.subnet)], verdict: Verdict::Masquerade };
+    let hook = Hook { at: HookPoint::Postrouting, nat: true, priority: 100, drop: false };
+    let chain = Chain { name: "postrouting".to_owned(), hook: Some(hook), rules: vec![rule] };
+    let namespace = Namespace {
+        links: BTreeMap::from([(name.to_owned(), link)]),
+        sysctls: BTreeMap::from([("ipv4/ip_forward".to_owned(), "1".to_owned())]),
+        table: Table { chains: vec![chain] },
+        ..Namespace::default()
+    };
+    (NsName(format!("{MACHINE}{name}")), namespace)
 }
 
 /// Where a port is plugged in: the host, and the link's name there.

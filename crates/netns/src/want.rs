@@ -9,6 +9,9 @@ use crate::spec::{Cidr, Protocol};
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NsName(pub String);
 
+/// How names begin of what is in the machine's own namespace; the name of a table there follows.
+pub(crate) const MACHINE: &str = "machine/";
+
 /// All of it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Want {
@@ -180,4 +183,6 @@ pub enum Verdict {
     Dnat(Ipv4Addr, Option<u16>),
     /// Gets another source.
     Snat(Ipv4Addr),
+    /// Gets the address of the link by which it leaves as its source.
+    Masquerade,
 }

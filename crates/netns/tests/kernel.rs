@@ -11,7 +11,7 @@ use std::time::Duration;
 use nix::sched::{CloneFlags, setns};
 use plumb_netns::cloud::Cloud;
 use plumb_netns::kernel::Kernel;
-use plumb_netns::render::render_all;
+use plumb_netns::render::{Site, render_all};
 use plumb_netns::spec::*;
 use plumb_netns::want::{NsName, Want};
 
@@ -23,7 +23,7 @@ struct World {
 
 impl World {
     fn new() -> World {
-        World { cloud: Cloud::default(), kernel: Kernel::new(None).unwrap(), made: Want::default() }
+        World { cloud: Cloud::default(), kernel: Kernel::new(), made: Want::default() }
     }
 
     fn put(&mut self, spec: Spec) {
@@ -37,7 +37,7 @@ impl World {
     }
 
     fn settle(&mut self) {
-        let wanted = render_all(&self.cloud, 0);
+        let wanted = render_all(&self.cloud, &Site::default());
         self.kernel.reach(&self.made, &wanted).unwrap();
         self.made = wanted;
         self.intact();

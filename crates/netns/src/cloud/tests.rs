@@ -1,7 +1,7 @@
 //! The registry and what it needs of the kernel.
 
 use super::*;
-use crate::render::render_all;
+use crate::render::{Site, render_all};
 use crate::spec::*;
 use crate::want::{Match, Route, Verdict};
 
@@ -107,7 +107,7 @@ fn addresses_are_the_lowest_free_ones() {
 
 #[test]
 fn a_floating_ip_is_translated_both_ways() {
-    let want = render_all(&lab(), 0);
+    let want = render_all(&lab(), &Site::default());
     let router = &want.namespaces[&NsName("router/r".into())];
     let table = &router.table;
     let verdicts = |name: &str| {
@@ -134,7 +134,7 @@ fn a_floating_ip_is_translated_both_ways() {
 fn a_group_lets_in_what_its_rules_say() {
     let mut cloud = lab();
     let chain = |cloud: &Cloud, name: &str| {
-        let want = render_all(cloud, 0);
+        let want = render_all(cloud, &Site::default());
         let host = &want.namespaces[&NsName("host/a".into())];
         let table = &host.table;
         table.chains.iter().find(|it| it.name == name).unwrap().rules.clone()
@@ -206,7 +206,7 @@ fn what_others_need_stays() {
     ] {
         cloud.remove(kind, name).unwrap();
     }
-    assert!(cloud.is_empty() && cloud.users.is_empty() && cloud.tokens.is_empty());
+    assert!(cloud.objects.is_empty() && cloud.users.is_empty() && cloud.tokens.is_empty());
 }
 
 #[test]

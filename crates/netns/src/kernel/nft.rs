@@ -9,8 +9,6 @@ use std::net::Ipv4Addr;
 use super::attributes::{Attributes, attribute, text};
 use crate::want::{Chain, Hook, HookPoint, Match, Table};
 
-/// The table's name, in every namespace.
-const TABLE: &str = "plumb";
 /// What sets of a rule's own are called; the kernel makes it unique.
 const SET: &str = "__set%d";
 
@@ -46,12 +44,12 @@ pub(super) struct Told {
     pub(super) bytes: Vec<u8>,
 }
 
-/// One transaction: instead of what the table is, make it so. An empty one is taken away.
-pub(super) fn replace(table: &Table) -> Vec<u8> {
-    let mut batch = Batch::default();
+/// One transaction: instead of what the table of that name is, make it so. An empty one is taken away.
+pub(super) fn replace(called: &str, table: &Table) -> Vec<u8> {
+    let mut batch = Batch { called: called.to_owned(), ..Batch::default() };
     batch.message(BATCH_BEGIN, 0, |_| {});
     let name = |it: &mut Attributes| {
-        it.text(TABLE_NAME, TABLE);
+        it.text(TABLE_NAME, called);
     };
     // So that it is there to be deleted.
     batch.nft(NEW_TABLE, CREATE, name);
@@ -60,7 +58,7 @@ pub(super) fn replace(table: &Table) -> Vec<u8> {
         batch.nft(NEW_TABLE, CREATE, name);
     }
     for it in &table.chains {
-        batch.nft(NEW_CHAIN, CREATE, |out| chain(it, out));
+        batch.nft(NEW_CHAIN, CREATE, |out| chain(called, it, out));
     }
     for it in &table.chains {
         for rule in &it.rules {
@@ -69,7 +67,7 @@ pub(super) fn replace(table: &Table) -> Vec<u8> {
                 sets.push(batch.set(set));
             }
             batch.nft(NEW_RULE, CREATE | APPEND, |out| {
-                out.text(TABLE_NAME, TABLE).text(2, &it.name);
+                out.text(TABLE_NAME, called).text(2, &it.name);
                 out.nest(4, |out| expression::rule(rule, &sets, out));
                 out.bytes(7, &comment(&rule.owner));
             });
@@ -81,10 +79,10 @@ pub(super) fn replace(table: &Table) -> Vec<u8> {
 }
 
 /// A request for all chains, or all rules, of the table.
-pub(super) fn list(message: u16) -> Vec<u8> {
+pub(super) fn list(called: &str, message: u16) -> Vec<u8> {
     let mut batch = Batch::default();
     batch.nft(message, DUMP, |out| {
-        out.text(TABLE_NAME, TABLE);
+        out.text(TABLE_NAME, called);
     });
     batch.bytes
 }
@@ -97,8 +95,8 @@ fn members(it: &Match) -> Option<&BTreeSet<Ipv4Addr>> {
     }
 }
 
-fn chain(it: &Chain, out: &mut Attributes) {
-    out.text(TABLE_NAME, TABLE).text(3, &it.name);
+fn chain(table: &str, it: &Chain, out: &mut Attributes) {
+    out.text(TABLE_NAME, table).text(3, &it.name);
     let Some(hook) = it.hook else { return };
     out.nest(4, |out| {
         out.number(1, point(hook)).bytes(2, &hook.priority.to_be_bytes());
@@ -125,9 +123,9 @@ fn comment(owner: &str) -> Vec<u8> {
 }
 
 /// A chain of an answer: its name, and its hook and policy as they came.
-pub(super) fn told_chain(payload: &[u8]) -> Option<(String, Vec<u8>)> {
+pub(super) fn told_chain(table: &str, payload: &[u8]) -> Option<(String, Vec<u8>)> {
     let attributes = payload.get(4..)?;
-    if text(attribute(attributes, TABLE_NAME)?) != TABLE {
+    if text(attribute(attributes, TABLE_NAME)?) != table {
         return None;
     }
     let part = |kind| attribute(attributes, kind).unwrap_or_default().to_vec();
@@ -135,9 +133,9 @@ pub(super) fn told_chain(payload: &[u8]) -> Option<(String, Vec<u8>)> {
 }
 
 /// A rule of an answer.
-pub(super) fn told_rule(payload: &[u8]) -> Option<Told> {
+pub(super) fn told_rule(table: &str, payload: &[u8]) -> Option<Told> {
     let attributes = payload.get(4..)?;
-    if text(attribute(attributes, TABLE_NAME)?) != TABLE {
+    if text(attribute(attributes, TABLE_NAME)?) != table {
         return None;
     }
     let part = |kind| attribute(attributes, kind).unwrap_or_default().to_vec();
@@ -147,6 +145,8 @@ pub(super) fn told_rule(payload: &[u8]) -> Option<Told> {
 /// Messages one after another.
 #[derive(Default)]
 struct Batch {
+    /// The table's name.
+    called: String,
     bytes: Vec<u8>,
     /// Where the last message of nftables begins.
     last: usize,
@@ -178,15 +178,15 @@ impl Batch {
     /// A set of addresses for the rule that comes next; gives its number in this transaction.
     fn set(&mut self, members: &BTreeSet<Ipv4Addr>) -> u32 {
         self.sets += 1;
-        let id = self.sets;
+        let (id, table) = (self.sets, self.called.clone());
         self.nft(NEW_SET, CREATE, |out| {
             // Without a name of its own, and never changed. The type is for `nft` to show.
             let (anonymous, constant, ipv4_addr) = (1, 2, 7);
-            out.text(TABLE_NAME, TABLE).text(2, SET).number(3, anonymous | constant);
+            out.text(TABLE_NAME, &table).text(2, SET).number(3, anonymous | constant);
             out.number(4, ipv4_addr).number(5, 4).number(10, id);
         });
         self.nft(NEW_ELEMENTS, CREATE, |out| {
-            out.text(TABLE_NAME, TABLE).text(2, SET).number(4, id);
+            out.text(TABLE_NAME, &table).text(2, SET).number(4, id);
             out.nest(3, |out| {
                 for address in members {
                     out.nest(1, |out| {

@@ -14,6 +14,9 @@ use super::route;
 use super::socket::{Netlink, Refused};
 use crate::want::{Chain, Namespace, Rule, Table};
 
+/// The table's name in a namespace of the cloud's.
+const TABLE: &str = "plumb";
+
 /// A rule that is not ours.
 const FOREIGN: &str = "?";
 
@@ -25,6 +28,10 @@ pub(super) struct Space {
     pub(super) links: BTreeMap<String, u32>,
     /// The table that was made, and how the kernel told it right then.
     made: Made,
+    /// The name of our table.
+    table: String,
+    /// Whether much in it is not ours: the machine's own.
+    shared: bool,
 }
 
 #[derive(Default)]
@@ -54,6 +61,8 @@ impl Space {
                 filter: Netlink::new(netlink_sys::protocols::NETLINK_NETFILTER)?,
                 links: BTreeMap::new(),
                 made: Made::default(),
+                table: TABLE.to_owned(),
+                shared: false,
             };
             space.route.change(vec![route::link_up("lo", 1)]).map_err(|it| it.source)?;
             Ok(space)
@@ -61,19 +70,18 @@ impl Space {
         on_a_thread(make)
     }
 
-    /// Gives it a name.
-    pub(super) fn show(&self, path: &Path) -> io::Result<()> {
-        use std::os::fd::AsRawFd as _;
-        File::create(path)?;
-        let file = format!("/proc/self/fd/{}", self.file.as_raw_fd());
-        rustix::mount::mount_bind(file, path)?;
-        Ok(())
-    }
-
-    /// Takes the name away.
-    pub(super) fn hide(path: &Path) {
-        let _ = rustix::mount::unmount(path, rustix::mount::UnmountFlags::DETACH);
-        let _ = fs::remove_file(path);
+    /// The one that the process is in: the machine's. What is not ours there is left alone.
+    pub(super) fn machine(table: String, sysctls: &BTreeMap<String, String>) -> io::Result<Space> {
+        write_here(sysctls)?;
+        Ok(Space {
+            file: File::open("/proc/self/ns/net")?,
+            route: Netlink::new(netlink_sys::protocols::NETLINK_ROUTE)?,
+            filter: Netlink::new(netlink_sys::protocols::NETLINK_NETFILTER)?,
+            links: BTreeMap::new(),
+            made: Made::default(),
+            table,
+            shared: true,
+        })
     }
 
     pub(super) fn write_sysctls(&self, sysctls: &BTreeMap<String, String>) -> Result<(), Refused> {
@@ -87,7 +95,7 @@ impl Space {
     /// Replaces the whole table at once.
     pub(super) fn replace_table(&mut self, table: &Table) -> Result<(), Refused> {
         let failed = |it| Refused::new("replace the nftables table", it);
-        self.filter.transact(&nft::replace(table)).map_err(failed)?;
+        self.filter.transact(&nft::replace(&self.table, table)).map_err(failed)?;
         // How the kernel tells it: what it tells later is compared with that.
         let (chains, rules) = self.told().map_err(failed)?;
         self.made = Made { table: table.clone(), chains, rules };
@@ -95,11 +103,11 @@ impl Space {
     }
 
     fn told(&self) -> io::Result<(BTreeMap<String, Vec<u8>>, Vec<Told>)> {
-        let chains = self.filter.list(&nft::list(nft::GET_CHAIN))?;
-        let rules = self.filter.list(&nft::list(nft::GET_RULE))?;
+        let chains = self.filter.list(&nft::list(&self.table, nft::GET_CHAIN))?;
+        let rules = self.filter.list(&nft::list(&self.table, nft::GET_RULE))?;
         Ok((
-            chains.iter().filter_map(|it| nft::told_chain(it)).collect(),
-            rules.iter().filter_map(|it| nft::told_rule(it)).collect(),
+            chains.iter().filter_map(|it| nft::told_chain(&self.table, it)).collect(),
+            rules.iter().filter_map(|it| nft::told_rule(&self.table, it)).collect(),
         ))
     }
 
@@ -118,7 +126,7 @@ impl Space {
                 RouteNetlinkMessage::NewLink(link) => Some(route::seen_link(link)),
                 _ => None,
             })
-            .filter(|it| !it.loopback)
+            .filter(|it| !it.loopback && (!self.shared || expected.links.contains_key(&it.name)))
             .collect();
         self.links = links.iter().map(|it| (it.name.clone(), it.index)).collect();
         let name_of: BTreeMap<u32, String> =
@@ -144,7 +152,7 @@ impl Space {
         }
         for message in self.route.list_routes(&route::list_routes()).map_err(failed)? {
             let RouteNetlinkMessage::NewRoute(message) = message else { continue };
-            seen.routes.extend(route::seen_route(&message));
+            seen.routes.extend(route::seen_route(&message).filter(|_| !self.shared));
         }
         let (chains, rules) = self.told().map_err(failed)?;
         seen.table = self.made.recognize(&chains, &rules);

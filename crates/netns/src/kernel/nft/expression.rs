@@ -174,6 +174,7 @@ fn verdict(it: &Verdict, out: &mut Attributes) {
     match it {
         Verdict::Accept => decide(1, None, out),
         Verdict::Drop => decide(0, None, out),
+        Verdict::Masquerade => expression("masq", out, |_| {}),
         Verdict::Jump(chain) => decide(-3, Some(chain), out),
         Verdict::Snat(address) => {
             immediate(1, &address.octets(), out);

@@ -1,0 +1,285 @@
+//! Hosts, in the real kernel: as root and as an ordinary user.
+#![expect(clippy::unwrap_used, reason = "a test says what it was by failing")]
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::os::fd::AsRawFd as _;
+use std::path::Path;
+use std::process::{Command, ExitCode, Output};
+
+use common::*;
+use plumb_netns::client::Client;
+use plumb_netns::enter::ENTER;
+use plumb_netns::spec::*;
+use plumb_netns::wire::{Given, Reply, Request};
+
+const CASES: [Case; 9] = [
+    ("a command runs among its own processes, under its own name", alone),
+    ("its files are its own", files),
+    ("a command that ends is told, and started again if so wished", ends),
+    ("health is checked", health),
+    ("a command that does not exist makes no host", no_command),
+    ("what was killed is told and repaired", killed),
+    ("nothing is left of a host that is gone", gone),
+    ("a snapshot is cloned and restored", snapshots),
+    ("a host does not get out", escapes),
+];
+
+fn main() -> ExitCode {
+    run(&CASES)
+}
+
+fn host(name: &str, command: &[&str]) -> Host {
+    Host {
+        name: name.into(),
+        interfaces: Vec::new(),
+        root: Root::Machine,
+        command: command.iter().map(|it| (*it).to_owned()).collect(),
+        env: BTreeMap::new(),
+        files: BTreeMap::new(),
+        restart: Restart::No,
+        health: None,
+        limits: Limits::default(),
+    }
+}
+
+fn shell(name: &str, script: &str) -> Host {
+    host(name, &["sh", "-c", script])
+}
+
+fn given(client: &mut Client, name: &str) -> Given {
+    read(client, Kind::Host, name).unwrap().given
+}
+
+fn log(client: &mut Client, name: &str) -> String {
+    match client.call(&Request::Logs { host: name.into(), limit: 4096 }).unwrap() {
+        Reply::Text(text) => text,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn exec(client: &mut Client, name: &str, script: &str) -> Output {
+    let file = client.enter(Kind::Host, name).unwrap();
+    rustix::io::fcntl_setfd(&file, rustix::io::FdFlags::empty()).unwrap();
+    let number = file.as_raw_fd().to_string();
+    Command::new("/proc/self/exe")
+        .args([ENTER, &number, "--", "sh", "-c", script])
+        .output()
+        .unwrap()
+}
+
+/// What a script in a host prints; it has to succeed.
+fn says(client: &mut Client, name: &str, script: &str) -> String {
+    let done = exec(client, name, script);
+    assert!(done.status.success(), "{script}: {done:?}");
+    String::from_utf8(done.stdout).unwrap().trim().to_owned()
+}
+
+fn update(client: &mut Client, host: Host) {
+    match client.call(&Request::Update { spec: Spec::Host(host) }).unwrap() {
+        Reply::Done(_) => {}
+        other => panic!("{other:?}"),
+    }
+}
+
+fn alone(folder: &Path) {
+    let mut client = Client::start(folder).unwrap();
+    let env = BTreeMap::from([("COLOUR".to_owned(), "blue".to_owned())]);
+    let script = "hostname; echo $COLOUR; echo pid $$; sleep 60";
+    make(&mut client, Spec::Host(Host { env, ..shell("web", script) }));
+    wait("it said all", || log(&mut client, "web").contains("pid"));
+    assert_eq!(log(&mut client, "web"), "web\nblue\npid 2\n");
+    // init, the shell, its sleep; and what looks.
+    let all =
+        says(&mut client, "web", "ls -d /proc/[0-9]* | wc -l; id -u; hostname; cat /etc/hostname");
+    let lines: Vec<&str> = all.lines().collect();
+    assert!(lines[0].parse::<u32>().unwrap() <= 8, "{all}");
+    assert_eq!(lines[1..], ["0", "web", "web"]);
+    assert_eq!(given(&mut client, "web").status.as_deref(), Some("running"));
+    assert_eq!(exec(&mut client, "web", "exit 7").status.code(), Some(7));
+}
+
+fn files(folder: &Path) {
+    let mut client = Client::start(folder).unwrap();
+    let mut web = host("web", &[]);
+    web.files = BTreeMap::from([
+        ("/etc/motd".to_owned(), "hello\n".to_owned()),
+        ("/opt/a/b/run".to_owned(), "#!/bin/sh\necho ran\n".to_owned()),
+    ]);
+    make(&mut client, Spec::Host(web));
+    assert_eq!(says(&mut client, "web", "cat /etc/motd; /opt/a/b/run"), "hello\nran");
+    let stamp = format!("plumb-test-{}", std::process::id());
+    for at in ["/etc", "/tmp", "/var", "/root", "/run", ""] {
+        says(&mut client, "web", &format!("echo x > {at}/{stamp} && cat {at}/{stamp}"));
+        assert!(!Path::new(&format!("{at}/{stamp}")).exists(), "{at}");
+    }
+}
+
+fn ends(folder: &Path) {
+    let mut client = Client::start(folder).unwrap();
+    make(&mut client, Spec::Host(shell("a", "exit 3")));
+    wait("it ended", || given(&mut client, "a").status.as_deref() == Some("exited"));
+    let told = given(&mut client, "a");
+    assert_eq!((told.exit_code, told.drift.len()), (Some(3), 0));
+    let again = Host { restart: Restart::OnFailure, ..shell("b", "echo on; exit 1") };
+    make(&mut client, Spec::Host(again));
+    wait("it was started again", || log(&mut client, "b").lines().count() >= 3);
+    let once = Host { restart: Restart::OnFailure, ..shell("c", "echo on") };
+    make(&mut client, Spec::Host(once));
+    wait("it ended", || given(&mut client, "c").exit_code == Some(0));
+    assert_eq!(log(&mut client, "c"), "on\n");
+}
+
+fn health(folder: &Path) {
+    let mut client = Client::start(folder).unwrap();
+    let check = |file: &str| {
+        let command = vec!["test".into(), "-e".into(), file.into()];
+        Some(Health { command, interval: 1, retries: 1 })
+    };
+    let web = Host { health: check("/etc/passwd"), ..host("web", &["sleep", "60"]) };
+    make(&mut client, Spec::Host(web));
+    wait("it is well", || given(&mut client, "web").status.as_deref() == Some("healthy"));
+    let ill = Host { health: check("/nowhere"), ..host("ill", &["sleep", "60"]) };
+    make(&mut client, Spec::Host(ill));
+    wait("it is not", || given(&mut client, "ill").status.as_deref() == Some("unhealthy"));
+}
+
+fn no_command(folder: &Path) {
+    let mut client = Client::start(folder).unwrap();
+    match create(&mut client, "t", Spec::Host(host("web", &["no-such-program"]))) {
+        Reply::Refused { refusal, left: None } => {
+            assert_eq!(refusal.argument.as_deref(), Some("command"));
+            assert!(refusal.detail.contains("no-such-program"), "{refusal:?}");
+        }
+        other => panic!("{other:?}"),
+    }
+    assert!(read(&mut client, Kind::Host, "web").is_none());
+    assert!(!folder.join("hosts").exists());
+    let folder = Host { root: Root::Folder("/no/such/folder".into()), ..host("web", &[]) };
+    match create(&mut client, "t", Spec::Host(folder)) {
+        Reply::Refused { refusal, .. } => assert_eq!(refusal.argument.as_deref(), Some("folder")),
+        other => panic!("{other:?}"),
+    }
+}
+
+fn killed(folder: &Path) {
+    let mut client = Client::start(folder).unwrap();
+    let web = shell("web", "date > /root/made; exec sleep 60");
+    make(&mut client, Spec::Host(web.clone()));
+    wait("it ran", || exec(&mut client, "web", "test -e /root/made").status.success());
+    says(&mut client, "web", "echo kept > /root/kept; kill -9 2");
+    wait("it is told", || !given(&mut client, "web").drift.is_empty());
+    assert_eq!(given(&mut client, "web").drift, ["its command was killed by signal 9"]);
+    update(&mut client, web.clone());
+    assert_eq!(given(&mut client, "web").drift, Vec::<String>::new());
+    assert_eq!(says(&mut client, "web", "cat /root/kept"), "kept");
+    let pid = given(&mut client, "web").pid.unwrap();
+    assert!(Command::new("kill").args(["-9", &pid.to_string()]).status().unwrap().success());
+    wait("it is told", || !given(&mut client, "web").drift.is_empty());
+    update(&mut client, web);
+    assert_eq!(says(&mut client, "web", "cat /root/kept"), "kept");
+    assert_eq!(given(&mut client, "web").status.as_deref(), Some("running"));
+}
+
+fn gone(folder: &Path) {
+    let mut client = Client::start(folder).unwrap();
+    make(&mut client, Spec::Host(shell("web", "sleep 77777 & sleep 77777")));
+    let pids = |folder: &Path| {
+        let all = std::fs::read_dir("/proc").unwrap().flatten();
+        let of = |it: &std::fs::DirEntry| {
+            std::fs::read(it.path().join("cmdline"))
+                .is_ok_and(|it| it.starts_with(b"sleep\x0077777"))
+                && std::fs::read_link(it.path().join("root")).is_ok()
+        };
+        let _ = folder;
+        all.filter(of).count()
+    };
+    wait("they run", || pids(folder) >= 2);
+    let reply = client.call(&Request::Delete { kind: Kind::Host, name: "web".into() }).unwrap();
+    assert_eq!(reply, Reply::Gone);
+    assert_eq!(pids(folder), 0);
+    assert!(!folder.join("hosts").exists());
+    assert!(read(&mut client, Kind::Host, "web").is_none());
+}
+
+fn snapshots(folder: &Path) {
+    let mut client = Client::start(folder).unwrap();
+    make(&mut client, Spec::Host(host("vm", &["sleep", "60"])));
+    says(
+        &mut client,
+        "vm",
+        "echo one > /root/one; rm /etc/motd /etc/issue; mkdir /etc/new; echo v > /etc/new/v",
+    );
+    let snapshot =
+        |name: &str, host: &str| Spec::Snapshot(Snapshot { name: name.into(), host: host.into() });
+    make(&mut client, snapshot("s", "vm"));
+    says(&mut client, "vm", "echo two > /root/two; rm /root/one");
+    let from =
+        |name: &str| Host { root: Root::Snapshot("s".into()), ..host(name, &["sleep", "60"]) };
+    make(&mut client, Spec::Host(from("clone")));
+    let look = "ls /root/one /root/two /etc/issue /etc/new/v 2>/dev/null; cat /root/one; hostname";
+    assert_eq!(
+        says(&mut client, "clone", &look.replace("2>/dev/null", "2>&1 | grep -v cannot")),
+        "/etc/new/v\n/root/one\none\nclone"
+    );
+    // A snapshot of a clone has what is below it, too; and all go on without the first.
+    says(&mut client, "clone", "echo three > /root/three");
+    make(&mut client, snapshot("t", "clone"));
+    client.call(&Request::Delete { kind: Kind::Snapshot, name: "s".into() }).unwrap();
+    let second = Host { root: Root::Snapshot("t".into()), ..host("second", &["sleep", "60"]) };
+    make(&mut client, Spec::Host(second));
+    assert_eq!(says(&mut client, "second", "cat /root/one /root/three"), "one\nthree");
+    assert_eq!(says(&mut client, "clone", "cat /root/one"), "one");
+    // Restored: what came after is gone.
+    let restored = Host { root: Root::Snapshot("t".into()), ..host("vm", &["sleep", "60"]) };
+    update(&mut client, restored);
+    assert_eq!(says(&mut client, "vm", "cat /root/one; ls /root/two 2>&1 | wc -l"), "one\n1");
+    // Snapshots outlive the holder.
+    let holder = pid(&mut client);
+    assert!(Command::new("kill").args(["-9", &holder.to_string()]).status().unwrap().success());
+    wait("it is dead", || !runs(holder));
+    let mut client = Client::open(folder).unwrap().unwrap();
+    assert!(read(&mut client, Kind::Host, "vm").is_none());
+    assert!(read(&mut client, Kind::Snapshot, "t").is_some());
+    let again = Host { root: Root::Snapshot("t".into()), ..host("vm", &["sleep", "60"]) };
+    make(&mut client, Spec::Host(again));
+    assert_eq!(says(&mut client, "vm", "cat /root/three"), "three");
+}
+
+fn escapes(folder: &Path) {
+    let mut client = Client::start(folder).unwrap();
+    make(&mut client, Spec::Host(host("jail", &["sleep", "60"])));
+    let holder = pid(&mut client);
+    let at = folder.display();
+    for script in [
+        "mount -t tmpfs none /mnt".to_owned(),
+        "unshare -U true".to_owned(),
+        "unshare -Ur true".to_owned(),
+        "unshare -n true".to_owned(),
+        "nsenter -t 1 -n true".to_owned(),
+        format!("kill -0 {holder}"),
+        format!("test -e /proc/{holder}"),
+        "echo b > /proc/sysrq-trigger && test -s /proc/sysrq-trigger".to_owned(),
+        "echo 1 > /proc/sys/net/ipv4/ip_forward".to_owned(),
+        "echo x > /proc/sys/kernel/hostname".to_owned(),
+        format!("ls {at}"),
+        format!("cat {at}/socket"),
+        "mknod /root/disk b 8 0".to_owned(),
+        "ip link add x type bridge".to_owned(),
+        "nft add table inet x".to_owned(),
+        "perl -MSocket -e 'socket(S, PF_INET, SOCK_RAW, 1) or exit 1'".to_owned(),
+        "perl -MSocket -e 'socket(S, 17, SOCK_RAW, 0x0300) or exit 1'".to_owned(),
+        "chroot / true".to_owned(),
+        "ls /sys/fs/cgroup/*/* && mkdir /sys/fs/cgroup/x".to_owned(),
+        "dmesg".to_owned(),
+        "reboot -f".to_owned(),
+    ] {
+        let done = exec(&mut client, "jail", &script);
+        assert!(!done.status.success(), "{script}: {done:?}");
+    }
+    says(&mut client, "jail", "test -z \"$(cat /proc/kmsg /proc/kcore | head -c1)\"");
+    let known =
+        says(&mut client, "jail", "grep -E 'NoNewPrivs|Seccomp:' /proc/self/status | tr -d '\\t'");
+    assert_eq!(known, "NoNewPrivs:1\nSeccomp:2");
+}
