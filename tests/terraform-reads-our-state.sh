@@ -14,7 +14,7 @@ cleanup() {
   rm -rf "$work"
 }
 trap cleanup EXIT
-cp examples/quickstart/main.tf "$work"
+cp examples/docker-quickstart/main.tf "$work"
 cd "$work"
 "$plumb" apply -auto-approve -no-color -var=prefix=plumb-reads >/dev/null
 

@@ -1,64 +1,66 @@
-# One network, one container that serves a page on it. Run it with `./try` from the project's root, or:
-#
-#   eval "$(tests/rigs/docker/up)"
-#   plumb -chdir=examples/quickstart apply
+# A private network behind a router, two machines in it, and an address outside for one of them. All of it is in the
+# kernel of this machine: nothing to install, no root needed.
 
 terraform {
   required_providers {
-    docker = {
-      source = "kreuzwerker/docker"
-    }
+    netns = { source = "plumb/netns" }
   }
 }
 
-# The engine is the one that DOCKER_HOST names.
-provider "docker" {}
-
-variable "base_image" {
-  description = "A small image with a shell and busybox's httpd."
-  type        = string
-  default     = "127.0.0.1:5000/plumb-lab/busybox:1"
+# The outside: whatever address is asked for, something answers.
+resource "netns_network" "world" {
+  name     = "world"
+  subnet   = "198.51.100.0/24"
+  external = "isolated"
 }
 
-variable "prefix" {
-  description = "Goes before every name."
-  type        = string
-  default     = "quickstart"
+resource "netns_network" "private" {
+  name   = "private"
+  subnet = "10.0.0.0/24"
 }
 
-variable "greeting" {
-  description = "What the page says."
-  type        = string
-  default     = "Hello from plumb"
+resource "netns_router" "router" {
+  name             = "router"
+  external_network = netns_network.world.name
 }
 
-# Replaced when the greeting changes, and the container with it.
-resource "terraform_data" "page" {
-  input = "<h1>${var.greeting}</h1>"
+resource "netns_router_interface" "private" {
+  router  = netns_router.router.name
+  network = netns_network.private.name
 }
 
-resource "docker_network" "quickstart" {
-  name = "${var.prefix}-net"
-}
+resource "netns_host" "web" {
+  name = "web"
 
-resource "docker_image" "busybox" {
-  name         = var.base_image
-  keep_locally = true
-}
-
-resource "docker_container" "web" {
-  name    = "${var.prefix}-web"
-  image   = docker_image.busybox.image_id
-  command = ["sh", "-c", "echo \"$PAGE\" >/www/index.html; exec httpd -f -p 80 -h /www"]
-  env     = ["PAGE=${terraform_data.page.output}"]
-
-  networks_advanced {
-    name    = docker_network.quickstart.name
-    aliases = ["web"]
+  interface {
+    network = netns_network.private.name
   }
 }
 
-output "address" {
-  description = "Where the page is served, from inside the engine's network."
-  value       = "http://${docker_container.web.network_data[0].ip_address}/"
+resource "netns_host" "db" {
+  name = "db"
+
+  interface {
+    network = netns_network.private.name
+  }
+}
+
+resource "netns_floating_ip" "web" {
+  name    = "web"
+  network = netns_network.world.name
+  port    = netns_host.web.name
+
+  depends_on = [netns_router_interface.private]
+}
+
+output "addresses" {
+  value = {
+    web      = netns_host.web.address
+    db       = netns_host.db.address
+    floating = netns_floating_ip.web.address
+  }
+}
+
+output "try" {
+  value = "plumb exec netns_host.db -- ping -c1 ${netns_host.web.address}"
 }

@@ -23,6 +23,12 @@ pub(crate) enum Verb {
     Destroy(ApplyArgs),
     /// Tell whether the real infrastructure still is what the state says
     Drift(PlanArgs),
+    /// Run a command inside a host, or in the network of a router
+    Exec(ExecArgs),
+    /// Show what a host's command wrote
+    Logs(LogsArgs),
+    /// Open a shell inside a host
+    Shell(ShellArgs),
     /// Remove a stuck lock on the current workspace
     ForceUnlock(ForceUnlockArgs),
     /// Generate a Graphviz graph of the steps in an operation
@@ -296,6 +302,44 @@ pub(crate) struct ImportArgs {
     pub(crate) backup: BackupFlags,
     #[command(flatten)]
     pub(crate) view: ViewFlags,
+}
+
+/// Which object, and how its provider is configured.
+#[derive(Args, Debug)]
+pub(crate) struct ObjectFlags {
+    /// Which: the address of a resource instance
+    pub(crate) addr: String,
+    #[command(flatten)]
+    pub(crate) vars: VarFlags,
+    /// Path to the state file, "terraform.tfstate" unless said otherwise
+    #[arg(long, value_name = "PATH")]
+    pub(crate) state: Option<String>,
+    #[command(flatten)]
+    pub(crate) view: ViewFlags,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ExecArgs {
+    #[command(flatten)]
+    pub(crate) object: ObjectFlags,
+    /// The command and its arguments, after "--"
+    #[arg(last = true, required = true)]
+    pub(crate) command: Vec<String>,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ShellArgs {
+    #[command(flatten)]
+    pub(crate) object: ObjectFlags,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct LogsArgs {
+    #[command(flatten)]
+    pub(crate) object: ObjectFlags,
+    /// At most so many bytes, from the end
+    #[arg(long, value_name = "N", default_value_t = 65_536)]
+    pub(crate) tail_bytes: u64,
 }
 
 #[derive(Args, Debug)]

@@ -62,7 +62,10 @@ pub(crate) fn split(
         }
         *arg = format!("--{name}");
     }
-    verb.extend(rest.into_iter().filter(|it| it != "--help" && it != "--h"));
+    // What follows a "--" is not ours.
+    let ours = rest.iter().position(|it| it == "--").unwrap_or(rest.len());
+    let literal = rest.split_off(ours);
+    verb.extend(rest.into_iter().filter(|it| it != "--help" && it != "--h").chain(literal));
     Ok((globals, verb))
 }
 
@@ -124,6 +127,7 @@ mod tests {
             &["state", "list", "--id=3", "a.b"],
         );
         check("fmt -", &[], None, &["fmt", "-"]);
+        check("exec a.b -- ls --help -l", &[], None, &["exec", "a.b", "--", "ls", "--help", "-l"]);
         check(
             "plan -json",
             &[("TF_CLI_ARGS", "-no-color"), ("TF_CLI_ARGS_plan", "-var 'a=b c' -var=\"q=\\\"\"")],

@@ -6,6 +6,7 @@ mod argv;
 mod commands;
 mod context;
 mod help;
+mod hidden;
 mod load;
 mod planfile;
 mod planning;
@@ -30,6 +31,9 @@ pub(crate) const TERRAFORM_VERSION: &str = "1.11.4";
 pub(crate) const INTERRUPTED: i32 = 130;
 
 fn main() {
+    if let Some(code) = hidden::run() {
+        std::process::exit(code);
+    }
     // Deep nesting is bounded, but what it needs is not little.
     let thread = std::thread::Builder::new().stack_size(64 << 20).spawn(run);
     let code = thread.map(std::thread::JoinHandle::join);

@@ -20,8 +20,10 @@ mod timeout;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use plumb_model::addr::ProviderAddr;
 use plumb_model::schema::Schemas;
-use plumb_provider::{Edge, Provider};
+use plumb_model::value::Value;
+use plumb_provider::{Connection, Edge, Failure, Provider};
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
 
 pub use apply::{Applied, ApplyRequest};
@@ -111,6 +113,18 @@ impl Engine {
             None => None,
         };
         (own, self.permits.acquire().await.expect(never))
+    }
+
+    /// The connection of a provider configuration, for what is neither planned nor applied.
+    ///
+    /// # Errors
+    /// If the system cannot be reached.
+    pub async fn connection(
+        &self,
+        addr: &Arc<ProviderAddr>,
+        config: &Value,
+    ) -> Result<Arc<dyn Connection>, Failure> {
+        self.connections.get(addr, config).await
     }
 
     /// What the providers say of themselves.

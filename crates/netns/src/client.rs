@@ -4,7 +4,7 @@ use std::fs::{self, DirBuilder, File};
 use std::io::{self, BufRead as _, BufReader, Read as _, Write as _};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
-use std::os::unix::fs::DirBuilderExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
@@ -188,7 +188,11 @@ fn keeps_snapshots(folder: &Path) -> bool {
 fn launch(folder: &Path) -> Result<String, ClientError> {
     let failed = |source| ClientError::Folder { folder: folder.to_owned(), source };
     let folder = fs::canonicalize(folder).map_err(failed)?;
-    let log = fs::OpenOptions::new().create(true).append(true).open(folder.join("holder.log"));
+    let log = fs::OpenOptions::new()
+        .create(true)
+        .append(true)
+        .mode(0o600)
+        .open(folder.join("holder.log"));
     let mut command = Command::new("/proc/self/exe");
     command
         .arg0("plumb")

@@ -222,5 +222,6 @@ fn route(it: &Route) -> String {
     match it {
         Route::Via { destination, next_hop } => format!("to {destination} by {next_hop}"),
         Route::Local(cidr) => format!("to {cidr} itself"),
+        Route::Nowhere(cidr) => format!("to {cidr}, which leads nowhere,"),
     }
 }

@@ -7,6 +7,7 @@ mod server;
 
 use std::fs::File;
 use std::io::{self, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::Instant;
 
@@ -68,7 +69,7 @@ pub fn run(folder: &Path) -> Result<(), HolderError> {
 }
 
 fn begin(folder: &Path) -> Result<Option<(Server, Held, File)>, HolderError> {
-    let lock = File::options().create(true).append(true).open(folder.join("lock"));
+    let lock = File::options().create(true).append(true).mode(0o600).open(folder.join("lock"));
     let lock = lock.map_err(io("open the cloud's lock"))?;
     if rustix::fs::flock(&lock, rustix::fs::FlockOperation::NonBlockingLockExclusive).is_err() {
         return Ok(None);

@@ -18,6 +18,15 @@ use crate::want::{
 
 /// A network's bridge.
 const BRIDGE: &str = "br";
+/// Addresses that mean nothing outside: those of private networks (RFC 1918, RFC 6598) and of links.
+const PRIVATE: [([u8; 4], u8); 5] = [
+    ([10, 0, 0, 0], 8),
+    ([100, 64, 0, 0], 10),
+    ([169, 254, 0, 0], 16),
+    ([172, 16, 0, 0], 12),
+    ([192, 168, 0, 0], 16),
+];
+
 /// A router's link to its external network.
 pub(crate) const OUTSIDE: &str = "ext";
 
@@ -105,6 +114,11 @@ fn network(
         // Whatever is not in its own subnet is this namespace itself, which answers.
         let everything = Cidr { address: [0, 0, 0, 0].into(), prefix: 0 };
         namespace.routes.insert(Route::Local(everything));
+        namespace.routes.extend(
+            PRIVATE
+                .into_iter()
+                .map(|(address, prefix)| Route::Nowhere(Cidr { address: address.into(), prefix })),
+        );
     }
     namespace.links.insert(BRIDGE.to_owned(), bridge);
     let mut plug = |link: String, there: End| {

@@ -105,7 +105,7 @@ pub struct Router {
     pub name: String,
     /// The external network it leads to.
     pub external_network: Option<String>,
-    /// Its address there. None: the lowest free one.
+    /// Its address there. None: a free one.
     pub external_address: Option<Ipv4Addr>,
     /// Whether what goes out gets the router's address.
     pub snat: bool,
@@ -142,7 +142,7 @@ pub struct Port {
     pub name: String,
     /// The network.
     pub network: String,
-    /// None: the lowest free one.
+    /// None: a free one.
     pub address: Option<Ipv4Addr>,
     /// `02:…`, lower case. None: made from the name.
     pub mac: Option<String>,
@@ -210,7 +210,7 @@ pub struct FloatingIp {
     pub name: String,
     /// The external network.
     pub network: String,
-    /// None: the lowest free one.
+    /// None: a free one.
     pub address: Option<Ipv4Addr>,
     /// The port that it stands for: `port`, or `host` for the first port of a host. None: nobody.
     pub port: Option<String>,

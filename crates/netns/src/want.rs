@@ -79,6 +79,8 @@ pub enum Route {
     },
     /// These addresses are the namespace's own, though no link has them (type `local`, device lo).
     Local(Cidr),
+    /// There is no way there, and whoever asks is told so.
+    Nowhere(Cidr),
 }
 
 /// A table of nftables: chains by name.

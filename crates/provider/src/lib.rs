@@ -100,6 +100,35 @@ pub trait Connection: Send + Sync {
 
     /// Deletes an object. One that is gone already is deleted.
     async fn delete(&self, call: &CallContext, kind: &Kind, prior: &Remote) -> Outcome;
+
+    /// How a person gets into an object, to run `command` in it.
+    async fn enter(
+        &self,
+        kind: &Kind,
+        object: &Remote,
+        command: &[String],
+    ) -> Result<Entry, Failure> {
+        let _ = (object, command);
+        let detail = format!("The provider of {kind} has no way to run something in one.");
+        Err(Failure::new("Cannot be entered", detail))
+    }
+
+    /// The last that an object wrote: at most so many bytes.
+    async fn logs(&self, kind: &Kind, object: &Remote, bytes_max: u64) -> Result<String, Failure> {
+        let _ = (object, bytes_max);
+        Err(Failure::new("No logs", format!("The provider of {kind} keeps no logs of one.")))
+    }
+}
+
+/// A program by which a person is in an object: it has the terminal, and its exit code is the command's.
+#[derive(Debug)]
+pub struct Entry {
+    /// The program.
+    pub program: std::path::PathBuf,
+    /// Its arguments.
+    pub arguments: Vec<std::ffi::OsString>,
+    /// Files that it is to inherit, under the numbers that they have.
+    pub inherit: Vec<std::os::fd::OwnedFd>,
 }
 
 /// One object to read.

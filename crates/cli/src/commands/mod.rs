@@ -2,6 +2,7 @@
 
 pub(crate) mod about;
 mod apply;
+mod enter;
 mod import;
 mod init;
 mod plan;
@@ -24,6 +25,9 @@ pub(crate) fn view(verb: &Verb) -> (ViewFlags, bool) {
         Verb::Validate(it) => (&it.view, false),
         Verb::Plan(it) | Verb::Drift(it) => (&it.view, it.json),
         Verb::Apply(it) | Verb::Destroy(it) | Verb::Refresh(it) => (&it.view, it.json),
+        Verb::Exec(it) => (&it.object.view, false),
+        Verb::Logs(it) => (&it.object.view, false),
+        Verb::Shell(it) => (&it.object.view, false),
         Verb::ForceUnlock(it) => (&it.view, false),
         Verb::Graph(it) => (&it.view, false),
         Verb::Import(it) => (&it.view, false),
@@ -74,6 +78,9 @@ pub(crate) async fn run(
             args.auto_approve = true;
             apply::apply(context, &args, typed, Some(PlanMode::RefreshOnly)).await
         }
+        Verb::Exec(args) => enter::exec(context, &args.object, &args.command, typed).await,
+        Verb::Logs(args) => enter::logs(context, &args, typed).await,
+        Verb::Shell(args) => enter::shell(context, &args.object, typed).await,
         Verb::ForceUnlock(args) => state::force_unlock(context, &args),
         Verb::Graph(args) => about::graph(context, &args),
         Verb::Import(args) => import::import(context, &args, typed).await,

@@ -7,8 +7,8 @@ use super::{Cloud, Key};
 use crate::spec::{Cidr, Kind, Network, Port, Spec};
 use crate::wire::Refusal;
 
-/// The address of an object; `before` is the one it had. The lowest free one where its owner does
-/// not say.
+/// The address of an object; `before` is the one it had. Where its owner does not say, the lowest free one
+/// of the subnet's upper half.
 pub(super) fn of(
     cloud: &Cloud,
     spec: &Spec,
@@ -37,7 +37,10 @@ pub(super) fn of(
         return Ok(Some(before));
     }
     let (first, last) = (u32::from(network.subnet.address), u32::from(network.subnet.broadcast()));
-    let mut free = (first..=last).map(Ipv4Addr::from);
+    // The lower half last: those who say which address they want mostly want one of it, and may say so
+    // later than others who take what comes.
+    let middle = first + (last - first) / 2 + 1;
+    let mut free = (middle..=last).chain(first..middle).map(Ipv4Addr::from);
     let found = free.find(|it| usable(network, *it) && !taken.contains(it));
     found.map(Some).ok_or_else(|| {
         let (name, subnet) = (&network.name, network.subnet);

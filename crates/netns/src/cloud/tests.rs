@@ -94,14 +94,14 @@ fn refused(cloud: &Cloud, spec: Spec) -> String {
 }
 
 #[test]
-fn addresses_are_the_lowest_free_ones() {
+fn addresses_are_the_lowest_free_ones_of_the_upper_half() {
     let cloud = lab();
     let at = |kind, name: &str| cloud.get(kind, name).unwrap().address.unwrap().to_string();
     assert_eq!(at(Kind::Network, "lan"), "10.0.0.1");
     assert_eq!(at(Kind::RouterInterface, "r/lan"), "10.0.0.1");
-    assert_eq!(at(Kind::Port, "a/0"), "10.0.0.2");
-    assert_eq!(at(Kind::Router, "r"), "198.51.100.2");
-    assert_eq!(at(Kind::FloatingIp, "f"), "198.51.100.3");
+    assert_eq!(at(Kind::Port, "a/0"), "10.0.0.128");
+    assert_eq!(at(Kind::Router, "r"), "198.51.100.128");
+    assert_eq!(at(Kind::FloatingIp, "f"), "198.51.100.129");
     assert_eq!(cloud.names(Kind::Port), Vec::<String>::new(), "a host's own port is not listed");
 }
 
@@ -114,17 +114,17 @@ fn a_floating_ip_is_translated_both_ways() {
         let chain = table.chains.iter().find(|it| it.name == name).unwrap();
         chain.rules.iter().map(|it| it.verdict.clone()).collect::<Vec<_>>()
     };
-    let (inner, outer) = ([10, 0, 0, 2].into(), [198, 51, 100, 3].into());
+    let (inner, outer) = ([10, 0, 0, 128].into(), [198, 51, 100, 129].into());
     assert_eq!(verdicts("prerouting"), [Verdict::Dnat(inner, None)]);
     assert_eq!(
         verdicts("postrouting"),
         [
             Verdict::Snat(outer),
-            Verdict::Snat([198, 51, 100, 2].into()),
+            Verdict::Snat([198, 51, 100, 128].into()),
             Verdict::Snat([10, 0, 0, 1].into())
         ]
     );
-    assert!(router.links["ext"].addresses.contains(&cidr("198.51.100.3/32")));
+    assert!(router.links["ext"].addresses.contains(&cidr("198.51.100.129/32")));
     assert_eq!(want.cables.len(), 3);
     let world = &want.namespaces[&NsName("net/world".into())];
     assert!(world.routes.contains(&Route::Local(cidr("0.0.0.0/0"))));
@@ -154,8 +154,8 @@ fn what_cannot_be_is_refused_by_the_argument() {
     let cloud = lab();
     let with = |address| host("b", own("b", "lan", Some(address), &[]));
     assert_eq!(
-        refused(&cloud, with("10.0.0.2")),
-        "address: Address in use 10.0.0.2 belongs to port \"a/0\"."
+        refused(&cloud, with("10.0.0.128")),
+        "address: Address in use 10.0.0.128 belongs to port \"a/0\"."
     );
     assert_eq!(
         refused(&cloud, with("10.0.0.1")),
@@ -214,6 +214,6 @@ fn a_network_that_moves_takes_its_ports_along() {
     let mut cloud = lab();
     cloud.put(None, network("lan", "10.9.0.0/24", None)).unwrap();
     let at = |kind, name: &str| cloud.get(kind, name).unwrap().address.unwrap().to_string();
-    assert_eq!(at(Kind::Port, "a/0"), "10.9.0.2");
+    assert_eq!(at(Kind::Port, "a/0"), "10.9.0.128");
     assert_eq!(at(Kind::RouterInterface, "r/lan"), "10.9.0.1");
 }

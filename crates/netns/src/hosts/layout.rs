@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
 
 use super::copy::copy;
@@ -126,7 +127,7 @@ impl Layout {
     /// Where a host's command writes. What it wrote earlier stays.
     pub(super) fn log(&self, name: &str) -> io::Result<File> {
         let path = self.host(name).join("log");
-        let file = File::options().create(true).append(true).read(true).open(&path)?;
+        let file = File::options().create(true).append(true).read(true).mode(0o600).open(&path)?;
         if file.metadata()?.len() > LOG_MAX {
             let kept = tail(&file, LOG_MAX / 2)?;
             fs::write(&path, kept)?;

@@ -151,6 +151,11 @@ fn route_message(route: &Route, loopback: u32) -> RouteMessage {
             message.attributes.push(RouteAttribute::Oif(loopback));
             *destination
         }
+        Route::Nowhere(destination) => {
+            message.header.scope = RouteScope::Universe;
+            message.header.kind = RouteType::Unreachable;
+            *destination
+        }
     };
     message.header.destination_prefix_length = destination.prefix;
     if destination.prefix > 0 {
@@ -264,6 +269,7 @@ pub(super) fn seen_route(message: &RouteMessage) -> Option<Route> {
     let destination = Cidr { address: to, prefix: header.destination_prefix_length };
     match (header.kind, by) {
         (RouteType::Local, _) => Some(Route::Local(destination)),
+        (RouteType::Unreachable, _) => Some(Route::Nowhere(destination)),
         // One without a neighbour stands for a neighbour that cannot be.
         (_, by) => {
             let next_hop = by.unwrap_or(Ipv4Addr::UNSPECIFIED);

@@ -58,6 +58,11 @@ fn all(cases: &[Case]) -> ExitCode {
                 case.uid(user).gid(user);
             }
             let done = case.output().unwrap();
+            // What it left is not to outlive it.
+            if let Ok(Some(mut client)) = Client::open(&folder.path().join("cloud")) {
+                let holder = pid(&mut client).to_string();
+                Command::new("kill").args(["-9", &holder]).status().unwrap();
+            }
             let ok = done.status.success();
             println!("{} {name} (user {user})", if ok { "ok    " } else { "FAILED" });
             if ok {

@@ -1,0 +1,9 @@
+//! The whole program on clouds in the kernel, as root and as an ordinary user. These tests need root, to be both; and
+//! fail where the kernel refuses.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod bad_input;
+mod drift;
+mod examples;
+mod kills;
+mod world;

@@ -1,0 +1,11 @@
+variable "forward" {
+  description = "Whether port 1234 of the VM's router leads to the VM's port 22."
+  type        = bool
+  default     = true
+}
+
+variable "vm_memory" {
+  description = "How much memory the VM may use."
+  type        = string
+  default     = "256m"
+}
