@@ -263,7 +263,7 @@ fn groups_let_through_what_they_say() {
     world.put(host("b", "lan", &[]));
     assert_eq!(world.connects("host/b", (a, 80).into(), "host/a", 80), None);
     // By addresses.
-    let by_address = SecurityGroupRule { remote_cidr: Some(cidr("10.0.0.0/25")), ..http() };
+    let by_address = SecurityGroupRule { remote_cidr: Some(cidr("10.0.0.128/25")), ..http() };
     world.put(Spec::SecurityGroupRule(by_address));
     assert_eq!(world.connects("host/b", (a, 80).into(), "host/a", 80), Some(b));
     let elsewhere = SecurityGroupRule { remote_cidr: Some(cidr("10.0.1.0/24")), ..http() };
