@@ -40,6 +40,8 @@ pub struct Hosts {
     layout: Layout,
     groups: Groups,
     running: BTreeMap<String, Running>,
+    /// Those in which nothing runs: they are started when somebody enters.
+    idle: BTreeMap<String, Host>,
 }
 
 /// How a host is.
@@ -88,7 +90,12 @@ impl Hosts {
                 (hash ^ u32::from(*it)).wrapping_mul(0x0100_0193)
             });
         let groups = Groups::find(format!("plumb-{hash:08x}-"));
-        Hosts { layout: Layout::new(folder, rootless), groups, running: BTreeMap::new() }
+        Hosts {
+            layout: Layout::new(folder, rootless),
+            groups,
+            running: BTreeMap::new(),
+            idle: BTreeMap::new(),
+        }
     }
 
     /// What this machine does not allow, and what would.
@@ -122,13 +129,21 @@ impl Hosts {
             host.spec = spec.clone();
             return Ok(());
         }
+        let was_idle = self.idle.remove(&spec.name).is_some();
         self.stop(&spec.name);
         if before.is_none() || another_root {
             self.layout.clear(&spec.name).map_err(|it| not_made(&it))?;
         }
-        let started = self.start(spec, namespace);
+        let started = match spec.command.is_empty() && spec.health.is_none() {
+            // Laid out all the same, so that what is wrong with its files is known.
+            true => self.layout.layers(spec).map(|_| {
+                self.idle.insert(spec.name.clone(), spec.clone());
+            }),
+            false => self.start(spec, namespace),
+        };
         if started.is_err() {
             self.stop(&spec.name);
+            self.idle.extend(before.filter(|_| was_idle).map(|it| (it.name.clone(), it.clone())));
             if before.is_none() {
                 let _ = self.layout.clear(&spec.name);
             }
@@ -142,13 +157,30 @@ impl Hosts {
     /// If files stay.
     pub fn remove(&mut self, name: &str) -> Result<(), Refusal> {
         self.stop(name);
+        self.idle.remove(name);
         self.layout.clear(name).map_err(|it| {
             Refusal::new("Host not removed", format!("Its files cannot be removed: {it}."))
         })
     }
 
+    /// Starts a host in which nothing runs yet, to enter it.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub fn wake(&mut self, name: &str, namespace: BorrowedFd<'_>) -> Result<(), Refusal> {
+        let Some(spec) = self.idle.get(name).filter(|_| !self.running.contains_key(name)) else {
+            return Ok(());
+        };
+        let spec = spec.clone();
+        self.start(&spec, namespace).inspect_err(|_| self.stop(name))
+    }
+
     /// How a host is; none: it does not run.
     pub fn status(&self, name: &str) -> Option<Status> {
+        if self.idle.contains_key(name) && !self.running.contains_key(name) {
+            let (pid, state) = (None, "idle".to_owned());
+            return Some(Status { pid, state, exit_code: None, killed_by: None });
+        }
         let host = self.running.get(name)?;
         let (exit_code, killed_by) = match host.command {
             Command::Ended(status, _) => ended(status),
@@ -157,6 +189,7 @@ impl Hosts {
         let state = match (host.command, &host.spec.health, host.well) {
             (Command::Ended(_, Some(_)), _, _) => "starting",
             (Command::Ended(..), _, _) => "exited",
+            (Command::None, None, _) => "idle",
             (_, None, _) => "running",
             (_, Some(_), Some(true)) => "healthy",
             (_, Some(_), Some(false)) => "unhealthy",

@@ -293,10 +293,10 @@ pub(crate) struct Host {
     /// The hardware addresses of its interfaces, in their order.
     #[attr(computed)]
     pub(crate) macs: Vec<String>,
-    /// `running`, `exited`; with a health check `starting`, `healthy`, `unhealthy`.
+    /// `idle` without a command, else `running` or `exited`; with a health check `starting`, `healthy`, `unhealthy`.
     #[attr(computed)]
     pub(crate) status: Option<String>,
-    /// Its first process, as the machine numbers it.
+    /// Its first process, as the machine numbers it. One without a command has none before somebody enters.
     #[attr(computed)]
     pub(crate) pid: Option<u32>,
     /// What its command ended with.

@@ -299,9 +299,14 @@ impl Held {
         }
     }
 
-    fn enter(&self, kind: Kind, name: &str) -> Result<OwnedFd, Refusal> {
+    fn enter(&mut self, kind: Kind, name: &str) -> Result<OwnedFd, Refusal> {
         let file = match kind {
-            Kind::Host => self.hosts.pidfd(name),
+            Kind::Host => {
+                if let Some(namespace) = self.kernel.namespace(&NsName(format!("host/{name}"))) {
+                    self.hosts.wake(name, namespace)?;
+                }
+                self.hosts.pidfd(name)
+            }
             Kind::Router => self.kernel.namespace(&NsName(format!("router/{name}"))),
             Kind::Network => self.kernel.namespace(&NsName(format!("net/{name}"))),
             _ => {

@@ -55,7 +55,7 @@ impl Layout {
             };
             lay().map_err(|it| failed(it).at("snapshot"))?;
         }
-        fs::create_dir_all(&at).map_err(failed)?;
+        fs::create_dir_all(at.join("upper")).map_err(failed)?;
         let base = self.base_of(host).map_err(failed)?;
         fs::write(at.join(BASE), serde_json::to_string(&base).unwrap_or_default())
             .map_err(failed)?;

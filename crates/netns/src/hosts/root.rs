@@ -7,6 +7,7 @@ use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 use std::path::{Path, PathBuf};
 
+use crate::holder::clear;
 use rustix::mount::{
     MountFlags, MountPropagationFlags, UnmountFlags, mount, mount_bind, mount_change,
     mount_remount, unmount,
@@ -17,7 +18,8 @@ use rustix::mount::{
 pub(super) struct Layers {
     /// What is below; none: the machine's own files.
     pub(super) lower: Option<PathBuf>,
-    /// What it changes: of the machine's files a folder for each at the top, and one for the top.
+    /// What it changes. Where the machine's files are laid folder by folder, a part for each, and one for
+    /// the top.
     pub(super) upper: PathBuf,
     /// The overlays' own.
     pub(super) work: PathBuf,
@@ -45,12 +47,15 @@ const PLAIN: MountFlags = MountFlags::NOSUID.union(MountFlags::NODEV).union(Moun
 pub(super) fn enter(layers: &Layers) -> io::Result<()> {
     mount_change("/", MountPropagationFlags::REC | MountPropagationFlags::PRIVATE)?;
     let root = &layers.root;
-    for folder in [&layers.upper, &layers.work, root] {
+    for folder in [&layers.upper, root] {
         fs::create_dir_all(folder)?;
     }
+    // An overlay that was not synced when it ended does not take its old working folder.
+    clear(&layers.work)?;
     let laid = match &layers.lower {
         Some(lower) => overlay(layers, lower, TOP, root),
-        None => machine(layers),
+        None if layers.rootless => machine(layers),
+        None => overlay(layers, Path::new("/"), TOP, root),
     };
     said("lay the host's file system", laid)?;
     let at = |path: &str| -> io::Result<PathBuf> {
@@ -101,8 +106,8 @@ fn plain(kind: &str, at: &Path, flags: MountFlags, options: &str) -> io::Result<
     Ok(mount(kind, at, kind, flags, options.as_c_str())?)
 }
 
-/// The machine's files, copy on write. Each folder at the top by itself: below `/` as a whole there are
-/// mounts, which a user namespace may not uncover.
+/// The machine's files, copy on write, in a user namespace. Each folder at the top by itself: below `/` as a
+/// whole there are mounts, which a user namespace may not uncover.
 fn machine(layers: &Layers) -> io::Result<()> {
     let top = layers.upper.join(TOP);
     fs::create_dir_all(&top)?;
@@ -155,6 +160,8 @@ fn overlay(layers: &Layers, lower: &Path, name: &str, at: &Path) -> io::Result<(
         options.extend(name.as_bytes());
         options.extend(escaped(path));
     }
+    // A host is as lasting as its cloud: without this the machine's disk would be synced whenever one ends.
+    options.extend(b",volatile");
     if layers.rootless {
         options.extend(b",userxattr");
     }
@@ -163,9 +170,8 @@ fn overlay(layers: &Layers, lower: &Path, name: &str, at: &Path) -> io::Result<(
     Ok(mount("overlay", at, "overlay", flags, options.as_c_str())?)
 }
 
-/// A folder that is in both layers takes owner and mode from the upper one. So a new upper layer has the
-/// machine's mode; and in a user namespace, which lacks the machine's root, it has what is to belong to the
-/// host's own.
+/// A folder that is in both layers takes owner and mode from the upper one. A user namespace lacks the
+/// machine's root; so a new upper layer has the folders that are to belong to the host's own.
 fn own_folders(machine: &Path, upper: &Path, name: &str) -> io::Result<()> {
     if upper.exists() {
         return Ok(());
