@@ -22,7 +22,7 @@ use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitOption
 pub(crate) use confine::confine;
 pub(crate) use init::{PATH, become_program};
 
-use crate::spec::{Health, Host, Limits, Restart};
+use crate::spec::{Health, Host, Limits, Restart, Root};
 use crate::wire::Refusal;
 use init::{CHECK, CHECKED, ENDED, Gift, IDLE, START};
 use layout::Layout;
@@ -135,10 +135,16 @@ impl Hosts {
             self.layout.clear(&spec.name).map_err(|it| not_made(&it))?;
         }
         let started = match spec.command.is_empty() && spec.health.is_none() {
-            // Laid out all the same, so that what is wrong with its files is known.
-            true => self.layout.layers(spec).map(|_| {
-                self.idle.insert(spec.name.clone(), spec.clone());
-            }),
+            true => {
+                // Laid out all the same, so that what is wrong with its files is known.
+                let laid = match spec.root {
+                    Root::Machine => Ok(()),
+                    _ => self.layout.layers(spec).map(drop),
+                };
+                laid.map(|()| {
+                    self.idle.insert(spec.name.clone(), spec.clone());
+                })
+            }
             false => self.start(spec, namespace),
         };
         if started.is_err() {

@@ -16,6 +16,9 @@ use space::Space;
 /// The namespaces of a cloud.
 pub struct Kernel {
     spaces: BTreeMap<NsName, Space>,
+    /// Links whose other ends were in namespaces that we let go of: the kernel takes them away when it comes
+    /// to it, which is much faster than to wait for each.
+    dying: BTreeSet<End>,
     /// The next link's index: the same index twice would be refused only in one namespace.
     next: u32,
 }
@@ -51,7 +54,7 @@ impl Kernel {
     pub fn new() -> Kernel {
         // In the machine's own namespace there may be links of other clouds.
         let next = 1000 + std::process::id() % 20_000 * 100_000;
-        Kernel { spaces: BTreeMap::new(), next }
+        Kernel { spaces: BTreeMap::new(), dying: BTreeSet::new(), next }
     }
 
     /// A namespace, to enter it.
@@ -65,8 +68,17 @@ impl Kernel {
     /// # Errors
     /// What the kernel refuses. What was done before that stays.
     pub fn reach(&mut self, present: &Want, wanted: &Want) -> Result<(), KernelError> {
+        let goes = |name: &NsName| {
+            let ours = !name.0.starts_with(MACHINE);
+            ours && present.namespaces.contains_key(name) && !wanted.namespaces.contains_key(name)
+        };
         for cable in present.cables.difference(&wanted.cables) {
-            self.disconnect(cable)?;
+            match (goes(&cable.a.namespace), goes(&cable.b.namespace)) {
+                (false, false) => self.disconnect(cable)?,
+                (true, true) => {}
+                (true, false) => self.leave(&cable.b),
+                (false, true) => self.leave(&cable.a),
+            }
         }
         for name in present.namespaces.keys() {
             if !wanted.namespaces.contains_key(name)
@@ -112,17 +124,16 @@ impl Kernel {
         let mut peers: BTreeMap<End, (u32, Option<u32>)> = BTreeMap::new();
         for (name, namespace) in &expected.namespaces {
             let Some(space) = self.spaces.get_mut(name) else { continue };
-            let (seen, links) = space.observe(namespace).map_err(|it| changing(name, it))?;
+            let (mut seen, links) = space.observe(namespace).map_err(|it| changing(name, it))?;
+            let in_it = |it: &End| it.namespace == *name;
+            self.dying.retain(|it| !in_it(it) || links.iter().any(|(link, ..)| *link == it.link));
             for (link, index, peer) in links {
                 peers.insert(End { namespace: name.clone(), link }, (index, peer));
             }
+            for it in self.dying.iter().filter(|it| in_it(it)) {
+                seen.links.remove(&it.link);
+            }
             want.namespaces.insert(name.clone(), seen);
-        }
-        let sysctls = space::read_sysctls(
-            expected.namespaces.iter().filter_map(|(name, it)| Some((self.spaces.get(name)?, it))),
-        );
-        for (seen, sysctls) in want.namespaces.values_mut().zip(sysctls) {
-            seen.sysctls = sysctls;
         }
         let connected = |it: &&Cable| match (peers.get(&it.a), peers.get(&it.b)) {
             (Some(a), Some(b)) => a.1 == Some(b.0) && b.1 == Some(a.0),
@@ -130,6 +141,15 @@ impl Kernel {
         };
         want.cables = expected.cables.iter().filter(connected).cloned().collect();
         Ok(want)
+    }
+
+    /// A link whose other end goes with its namespace.
+    fn leave(&mut self, end: &End) {
+        if let Some(space) = self.spaces.get_mut(&end.namespace)
+            && space.links.remove(&end.link).is_some()
+        {
+            self.dying.insert(end.clone());
+        }
     }
 
     /// The ends of a pair go together.
@@ -142,6 +162,7 @@ impl Kernel {
 
     fn delete_link(&mut self, name: &NsName, link: &str) -> Result<(), KernelError> {
         let Some(space) = self.spaces.get_mut(name) else { return Ok(()) };
+        // One that dies is not there any more.
         let Some(index) = space.links.remove(link) else { return Ok(()) };
         let request = route::delete_link(link, index);
         space.route.change(vec![request]).map_err(|it| changing(name, it))

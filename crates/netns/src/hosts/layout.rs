@@ -105,7 +105,12 @@ impl Layout {
             clear(&at)?;
             fs::create_dir_all(&at)?;
             fs::write(at.join(BASE), serde_json::to_string(&self.base_of(host)?)?)?;
-            copy(&self.host(&host.name).join("upper"), &at.join("upper"))
+            let changed = self.host(&host.name).join("upper");
+            // One that nobody ever entered.
+            if !changed.exists() {
+                return fs::create_dir(at.join("upper"));
+            }
+            copy(&changed, &at.join("upper"))
         };
         done().inspect_err(|_| {
             let _ = clear(&at);

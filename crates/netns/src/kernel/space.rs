@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io;
-use std::os::fd::AsFd as _;
+use std::os::unix::fs::FileExt as _;
 use std::path::Path;
 
 use netlink_packet_route::RouteNetlinkMessage;
@@ -28,6 +28,8 @@ pub(super) struct Space {
     pub(super) links: BTreeMap<String, u32>,
     /// The table that was made, and how the kernel told it right then.
     made: Made,
+    /// Settings below `/proc/sys/net`, open: to look one up takes the longer the more namespaces there are.
+    settings: BTreeMap<String, File>,
     /// The name of our table.
     table: String,
     /// Whether much in it is not ours: the machine's own.
@@ -51,19 +53,19 @@ impl Space {
             nix::sched::unshare(CloneFlags::CLONE_NEWNET)?;
             let file = File::open("/proc/thread-self/ns/net")?;
             // Nothing passes by addresses that links give themselves.
-            for path in ["ipv6/conf/all/disable_ipv6", "ipv6/conf/default/disable_ipv6"] {
-                let _ = fs::write(Path::new("/proc/sys/net").join(path), "1");
-            }
-            write_here(sysctls)?;
+            let _ = fs::write("/proc/sys/net/ipv6/conf/all/disable_ipv6", "1");
+            let settings = open_here(sysctls.keys())?;
             let space = Space {
                 file,
                 route: Netlink::new(netlink_sys::protocols::NETLINK_ROUTE)?,
                 filter: Netlink::new(netlink_sys::protocols::NETLINK_NETFILTER)?,
                 links: BTreeMap::new(),
                 made: Made::default(),
+                settings,
                 table: TABLE.to_owned(),
                 shared: false,
             };
+            space.write_sysctls(sysctls).map_err(|it| it.source)?;
             space.route.change(vec![route::link_up("lo", 1)]).map_err(|it| it.source)?;
             Ok(space)
         };
@@ -72,24 +74,41 @@ impl Space {
 
     /// The one that the process is in: the machine's. What is not ours there is left alone.
     pub(super) fn machine(table: String, sysctls: &BTreeMap<String, String>) -> io::Result<Space> {
-        write_here(sysctls)?;
-        Ok(Space {
+        let space = Space {
             file: File::open("/proc/self/ns/net")?,
             route: Netlink::new(netlink_sys::protocols::NETLINK_ROUTE)?,
             filter: Netlink::new(netlink_sys::protocols::NETLINK_NETFILTER)?,
             links: BTreeMap::new(),
             made: Made::default(),
+            settings: open_here(sysctls.keys())?,
             table,
             shared: true,
-        })
+        };
+        space.write_sysctls(sysctls).map_err(|it| it.source)?;
+        Ok(space)
     }
 
+    /// Sets what was named when the namespace was made.
     pub(super) fn write_sysctls(&self, sysctls: &BTreeMap<String, String>) -> Result<(), Refused> {
-        let enter = || -> io::Result<()> {
-            nix::sched::setns(self.file.as_fd(), CloneFlags::CLONE_NEWNET)?;
-            write_here(sysctls)
+        for (path, value) in sysctls {
+            let failed = |it| Refused::new(format!("set net/{path}"), it);
+            let file = self.settings.get(path);
+            let file = file.ok_or_else(|| failed(io::ErrorKind::NotFound.into()))?;
+            file.write_at(value.as_bytes(), 0).map_err(failed)?;
+        }
+        Ok(())
+    }
+
+    fn read_sysctls(&self) -> BTreeMap<String, String> {
+        let read = |(path, file): (&String, &File)| {
+            let mut bytes = [0; 128];
+            let count = file.read_at(&mut bytes, 0).ok()?;
+            let text = String::from_utf8_lossy(&bytes[..count]);
+            // The kernel has tabs where we have spaces.
+            let words: Vec<_> = text.split_whitespace().collect();
+            Some((path.clone(), words.join(" ")))
         };
-        on_a_thread(enter).map_err(|it| Refused::new("set sysctls", it))
+        self.settings.iter().filter_map(read).collect()
     }
 
     /// Replaces the whole table at once.
@@ -111,7 +130,7 @@ impl Space {
         ))
     }
 
-    /// What is there, without sysctls; and the ends of cables, up or down.
+    /// What is there; and the ends of cables, up or down.
     pub(super) fn observe(
         &mut self,
         expected: &Namespace,
@@ -156,6 +175,7 @@ impl Space {
         }
         let (chains, rules) = self.told().map_err(failed)?;
         seen.table = self.made.recognize(&chains, &rules);
+        seen.sysctls = self.read_sysctls();
         Ok((seen, ends))
     }
 }
@@ -196,34 +216,16 @@ fn foreign() -> Rule {
     Rule { owner: FOREIGN.to_owned(), matches: Vec::new(), verdict: crate::want::Verdict::Accept }
 }
 
-/// The sysctls that are expected, as they are, of each namespace. One thread visits them all.
-pub(super) fn read_sysctls<'a>(
-    spaces: impl Iterator<Item = (&'a Space, &'a Namespace)>,
-) -> Vec<BTreeMap<String, String>> {
-    let spaces: Vec<_> = spaces.collect();
-    let visit = || -> io::Result<Vec<_>> {
-        let one = |(space, expected): &(&Space, &Namespace)| -> io::Result<BTreeMap<_, _>> {
-            nix::sched::setns(space.file.as_fd(), CloneFlags::CLONE_NEWNET)?;
-            let read = |path: &String| {
-                let text = fs::read_to_string(Path::new("/proc/sys/net").join(path)).ok()?;
-                // The kernel has tabs where we have spaces.
-                let words: Vec<_> = text.split_whitespace().collect();
-                Some((path.clone(), words.join(" ")))
-            };
-            Ok(expected.sysctls.keys().filter_map(read).collect())
-        };
-        spaces.iter().map(one).collect()
-    };
-    on_a_thread(visit).unwrap_or_default()
-}
-
-fn write_here(sysctls: &BTreeMap<String, String>) -> io::Result<()> {
-    for (path, value) in sysctls {
-        let path = Path::new("/proc/sys/net").join(path);
-        fs::write(&path, value)
-            .map_err(|it| io::Error::new(it.kind(), format!("{}: {it}", path.display())))?;
+/// Opens settings of the calling thread's namespace.
+fn open_here<'a>(paths: impl Iterator<Item = &'a String>) -> io::Result<BTreeMap<String, File>> {
+    let mut all = BTreeMap::new();
+    for path in paths {
+        let at = Path::new("/proc/sys/net").join(path);
+        let file = File::options().read(true).write(true).open(&at);
+        let named = |it: io::Error| io::Error::new(it.kind(), format!("{}: {it}", at.display()));
+        all.insert(path.clone(), file.map_err(named)?);
     }
-    Ok(())
+    Ok(all)
 }
 
 /// Namespaces of the network belong to threads.
