@@ -73,7 +73,10 @@ impl Kernel {
             ours && present.namespaces.contains_key(name) && !wanted.namespaces.contains_key(name)
         };
         for cable in present.cables.difference(&wanted.cables) {
+            let machine = cable.b.namespace.0.starts_with(MACHINE);
             match (goes(&cable.a.namespace), goes(&cable.b.namespace)) {
+                // Nothing is left lying about on the machine itself.
+                _ if machine => self.disconnect(cable)?,
                 (false, false) => self.disconnect(cable)?,
                 (true, true) => {}
                 (true, false) => self.leave(&cable.b),
