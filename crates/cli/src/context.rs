@@ -41,7 +41,7 @@ fn providers() -> Vec<Arc<dyn Provider>> {
     vec![
         Arc::new(plumb_provider_builtin::Builtin),
         Arc::new(plumb_provider_docker::DockerProvider::default()),
-        Arc::new(plumb_provider_netns::NetnsProvider),
+        Arc::new(plumb_provider_netns::NetnsProvider::default()),
     ]
 }
 

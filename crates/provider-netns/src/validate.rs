@@ -1,318 +1,227 @@
-//! What is wrong with a configuration by itself. What is not known yet is not judged.
+//! What cannot be, said of a configuration before anything is done. What is not known yet is let
+//! through; it is checked once more before the call.
 
 use std::net::Ipv4Addr;
 
 use plumb_model::schema::Problem;
 use plumb_model::value::{Path, Value};
-use plumb_netns::hosts::check_name;
 use plumb_netns::spec::Cidr;
 
-use crate::convert::bytes;
+use crate::text::{Words, address_or_cidr, bad_name, bytes, cidr, mac, meant, thousandths};
 
-/// The smallest packet that every IPv4 host takes whole, in bytes.
-const MTU_MIN: i64 = 576;
-
-/// The problems of one block.
-struct Check<'a> {
+/// Arguments of one block, and what is wrong with them.
+pub(crate) struct Check<'a> {
+    object: &'a Value,
     at: Path,
-    config: &'a Value,
-    found: Vec<Problem>,
+    problems: Vec<Problem>,
 }
 
 impl<'a> Check<'a> {
-    fn new(config: &'a Value) -> Check<'a> {
-        Check { at: Path::default(), config, found: Vec::new() }
+    /// The problems of a configuration.
+    pub(crate) fn of(config: &'a Value, check: impl FnOnce(&mut Check<'a>)) -> Vec<Problem> {
+        let mut all = Check { object: config, at: Path::default(), problems: Vec::new() };
+        check(&mut all);
+        all.problems
     }
 
-    fn get(&self, name: &str) -> Option<&'a Value> {
-        self.config.get_attr(name).filter(|it| it.is_present())
-    }
-
-    fn text(&self, name: &str) -> Option<&'a str> {
-        self.get(name)?.as_str()
-    }
-
-    fn number(&self, name: &str) -> Option<i64> {
-        self.get(name)?.as_i64()
-    }
-
-    fn texts(&self, name: &str) -> Vec<&'a str> {
-        self.get(name).into_iter().flat_map(Value::values).filter_map(Value::as_str).collect()
-    }
-
-    /// Whether it is written, known or not.
-    fn written(&self, name: &str) -> bool {
-        self.config.get_attr(name).is_some_and(|it| !(it.is_known() && it.is_null()))
-    }
-
-    fn say(&mut self, name: &str, summary: &str, detail: impl Into<String>) {
-        let path = self.at.clone().attr(name);
-        self.found.push(Problem { path, summary: summary.into(), detail: detail.into() });
-    }
-
-    /// Nested blocks, each checked by itself.
-    fn each(&mut self, name: &str, check: impl Fn(&mut Check<'a>)) {
-        let Some(blocks) = self.get(name) else { return };
-        for (key, block) in blocks.elements() {
-            let at = self.at.clone().attr(name).index(key);
-            let mut inner = Check { at, config: block, found: Vec::new() };
+    /// The same of every nested block, however it is nested.
+    pub(crate) fn each(&mut self, name: &str, mut check: impl FnMut(&mut Check<'a>)) {
+        let Some(blocks) = self.object.get_attr(name).filter(|it| it.is_present()) else { return };
+        let at = self.at.clone().attr(name);
+        let single = [(None, blocks)];
+        let items: Vec<_> = match blocks.as_slice() {
+            Some(_) => blocks.elements().map(|(key, it)| (Some(key), it)).collect(),
+            None => single.into(),
+        };
+        for (key, object) in items.into_iter().filter(|(_, it)| it.is_present()) {
+            let at = key.map_or_else(|| at.clone(), |it| at.clone().index(it));
+            let mut inner = Check { object, at, problems: Vec::new() };
             check(&mut inner);
-            self.found.extend(inner.found);
+            self.problems.append(&mut inner.problems);
         }
     }
 
-    fn name(&mut self, argument: &str) {
-        let Some(name) = self.text(argument) else { return };
-        if let Err(refusal) = check_name(name) {
-            self.say(argument, &refusal.summary, refusal.detail);
+    /// An argument is at fault.
+    pub(crate) fn refuse(&mut self, name: &str, summary: &str, detail: impl Into<String>) {
+        let (path, summary) = (self.at.clone().attr(name), summary.to_owned());
+        self.problems.push(Problem { path, summary, detail: detail.into() });
+    }
+
+    /// The block is.
+    pub(crate) fn refuse_all(&mut self, summary: &str, detail: &str) {
+        let (path, summary) = (self.at.clone(), summary.to_owned());
+        self.problems.push(Problem { path, summary, detail: detail.to_owned() });
+    }
+
+    fn known(&self, name: &str) -> Option<&'a Value> {
+        self.object.get_attr(name).filter(|it| it.is_present())
+    }
+
+    /// Whether an argument is there and says something.
+    pub(crate) fn given(&self, name: &str) -> bool {
+        self.known(name).is_some_and(|it| it.as_slice().is_none_or(|it| !it.is_empty()))
+    }
+
+    /// Whether an argument is certain not to be there.
+    pub(crate) fn left_out(&self, name: &str) -> bool {
+        self.object.get_attr(name).is_none_or(Value::is_null)
+    }
+
+    /// A text, if it is known.
+    pub(crate) fn text(&self, name: &str) -> Option<&'a str> {
+        self.known(name)?.as_str()
+    }
+
+    /// A name of an object.
+    pub(crate) fn name(&mut self, name: &str) {
+        if let Some((text, why)) = self.text(name).and_then(|it| Some((it, bad_name(it)?))) {
+            self.refuse(name, "Invalid name", format!("{text:?} cannot be a name. {why}"));
         }
     }
 
-    fn cidr(&mut self, name: &str) -> Option<Cidr> {
+    /// One of some words.
+    pub(crate) fn word<T: Copy>(&mut self, name: &str, words: Words<T>) -> Option<T> {
         let text = self.text(name)?;
-        text.parse().map_err(|it| self.say(name, "Invalid CIDR", format!("{it}."))).ok()
-    }
-
-    fn subnet(&mut self, name: &str) -> Option<Cidr> {
-        let cidr = self.cidr(name)?;
-        if cidr.is_subnet() {
-            return Some(cidr);
+        let found = meant(words, text);
+        if found.is_none() {
+            let all: Vec<_> = words.iter().map(|(word, _)| format!("{word:?}")).collect();
+            let detail = format!("{text:?} is none of {}.", all.join(", "));
+            self.refuse(name, &format!("Invalid {name}"), detail);
         }
-        let detail = format!("{cidr} has bits set right of its prefix: {}.", cidr.network());
-        self.say(name, "Not a subnet", detail);
-        None
+        found
     }
 
-    fn address(&mut self, name: &str) -> Option<Ipv4Addr> {
+    /// A whole number in a range.
+    pub(crate) fn number(&mut self, name: &str, min: i64, max: i64) -> Option<i64> {
+        let value = self.known(name)?.as_number()?;
+        let fits = value.to_i64().filter(|it| (min..=max).contains(it));
+        if fits.is_none() {
+            let detail = format!("{value} is not a whole number from {min} to {max}.");
+            self.refuse(name, &format!("Invalid {name}"), detail);
+        }
+        fits
+    }
+
+    /// An address.
+    pub(crate) fn address(&mut self, name: &str) -> Option<Ipv4Addr> {
         let text = self.text(name)?;
-        let parsed = text.parse().ok();
-        if parsed.is_none() {
-            self.say(name, "Invalid address", format!("{text:?} is not an IPv4 address."));
+        let found = text.parse().ok();
+        if found.is_none() {
+            let detail = format!("{text:?} is not an IPv4 address, such as 10.0.0.1.");
+            self.refuse(name, "Invalid address", detail);
         }
-        parsed
+        found
     }
 
-    fn mac(&mut self, name: &str) {
-        let Some(text) = self.text(name) else { return };
-        let parts: Vec<&str> = text.split(':').collect();
-        let byte = |it: &&str| it.len() == 2 && u8::from_str_radix(it, 16).is_ok();
-        if parts.len() != 6 || !parts.iter().all(byte) {
-            let detail = format!("{text:?} is not an address such as 02:00:00:00:00:01.");
-            return self.say(name, "Invalid hardware address", detail);
+    /// An address with its subnet.
+    pub(crate) fn cidr(&mut self, name: &str) -> Option<Cidr> {
+        let text = self.text(name)?;
+        let found = cidr(text);
+        if found.is_none() {
+            let detail = format!(
+                "{text:?} is not an IPv4 address with a prefix length, such as 10.0.0.0/24."
+            );
+            self.refuse(name, "Invalid CIDR", detail);
         }
-        if u8::from_str_radix(parts[0], 16).is_ok_and(|it| it & 1 == 1) {
-            let detail = format!("{text} is an address of a group, not of one.");
-            self.say(name, "Invalid hardware address", detail);
-        }
+        found
     }
 
-    fn among(&mut self, name: &str, all: &[&str]) {
-        let Some(text) = self.text(name) else { return };
-        if !all.contains(&text) {
-            let detail = format!("{text:?} is not one of {}.", all.join(", "));
-            self.say(name, "Invalid value", detail);
+    /// A subnet: no bit right of the prefix is set.
+    pub(crate) fn subnet(&mut self, name: &str) -> Option<Cidr> {
+        let found = self.cidr(name)?;
+        if !found.is_subnet() {
+            let detail = format!("{found} has bits set right of its prefix: {}.", found.network());
+            self.refuse(name, "Not a subnet", detail);
+            return None;
         }
+        Some(found)
     }
 
-    fn port(&mut self, name: &str) {
-        if let Some(port) = self.number(name)
-            && !(1..=65_535).contains(&port)
-        {
-            self.say(name, "Invalid port", format!("{port} is not from 1 to 65535."));
+    /// What a port and a host's interface have in common.
+    pub(crate) fn place(&mut self) {
+        self.address("address");
+        if let Some(text) = self.text("mac").filter(|it| mac(it).is_none()) {
+            let detail = format!(
+                "{text:?} is not the hardware address of one card, such as 02:00:00:00:00:01; an odd first byte is a group's."
+            );
+            self.refuse("mac", "Invalid hardware address", detail);
         }
-    }
-
-    fn allowed(&mut self, name: &str) {
-        for text in self.texts(name) {
-            if text.parse::<Cidr>().is_err() && text.parse::<Ipv4Addr>().is_err() {
-                let detail = format!("{text:?} is neither an IPv4 address nor a subnet.");
-                self.say(name, "Invalid address", detail);
+        for text in self.texts("allowed_addresses") {
+            match address_or_cidr(text) {
+                Some(it) if it.is_subnet() => {}
+                Some(it) => {
+                    let detail =
+                        format!("{it} has bits set right of its prefix: {}.", it.network());
+                    self.refuse("allowed_addresses", "Not a subnet", detail);
+                }
+                None => {
+                    let detail = format!("{text:?} is neither an IPv4 address nor a subnet.");
+                    self.refuse("allowed_addresses", "Invalid address", detail);
+                }
             }
         }
     }
-}
 
-pub(crate) fn network(config: &Value) -> Vec<Problem> {
-    let mut it = Check::new(config);
-    it.name("name");
-    let subnet = it.subnet("subnet");
-    if let Some(subnet) = subnet.filter(|it| it.prefix > 30) {
-        let detail = format!("{subnet} has no room for a gateway and a host.");
-        it.say("subnet", "Subnet too small", detail);
+    fn texts(&self, name: &str) -> Vec<&'a str> {
+        let items = self.known(name).into_iter().flat_map(Value::values);
+        items.filter_map(Value::as_str).collect()
     }
-    if let (Some(gateway), Some(subnet)) = (it.address("gateway"), subnet)
-        && (!subnet.contains(gateway) || gateway == subnet.address || gateway == subnet.broadcast())
-    {
-        let detail = format!("{gateway} is not an address for a host in {subnet}.");
-        it.say("gateway", "Invalid gateway", detail);
+
+    /// A program and its arguments.
+    pub(crate) fn command(&mut self, name: &str, required: bool) {
+        let Some(items) = self.known(name).and_then(Value::as_slice) else { return };
+        let empty = |it: &Value| it.is_known() && it.as_str().is_none_or(str::is_empty);
+        let no_program = items.first().map_or(required, empty);
+        if no_program {
+            self.refuse(name, "Empty command", "Its first element names the program.");
+        }
+        self.no_nul(name);
     }
-    if let Some(mtu) = it.number("mtu")
-        && !(MTU_MIN..=65_535).contains(&mtu)
-    {
-        it.say("mtu", "Invalid MTU", format!("{mtu} is not from {MTU_MIN} to 65535."));
+
+    /// Names and values of an environment.
+    pub(crate) fn environment(&mut self, name: &str) {
+        let keys = self.known(name).and_then(Value::as_map).into_iter().flat_map(|it| it.keys());
+        for key in keys.filter(|it| it.is_empty() || it.contains(['=', '\0'])) {
+            let detail = format!("{:?} cannot be the name of a variable.", &**key);
+            self.refuse(name, "Invalid environment", detail);
+        }
+        self.no_nul(name);
     }
-    it.among("external", &["isolated", "nat"]);
-    it.found
-}
 
-pub(crate) fn router(config: &Value) -> Vec<Problem> {
-    let mut it = Check::new(config);
-    it.name("name");
-    it.address("external_address");
-    if it.written("external_address") && !it.written("external_network") {
-        let detail =
-            "A router has an external address in an external network: set external_network.";
-        it.say("external_address", "No external network", detail);
-    }
-    it.each("route", |it| {
-        it.subnet("destination");
-        it.address("next_hop");
-    });
-    it.found
-}
-
-pub(crate) fn router_interface(config: &Value) -> Vec<Problem> {
-    let mut it = Check::new(config);
-    it.name("router");
-    it.name("network");
-    it.address("address");
-    it.found
-}
-
-pub(crate) fn port(config: &Value) -> Vec<Problem> {
-    let mut it = Check::new(config);
-    it.name("name");
-    it.address("address");
-    it.mac("mac");
-    it.allowed("allowed_addresses");
-    it.found
-}
-
-pub(crate) fn security_group(config: &Value) -> Vec<Problem> {
-    let mut it = Check::new(config);
-    it.name("name");
-    it.found
-}
-
-pub(crate) fn security_group_rule(config: &Value) -> Vec<Problem> {
-    let mut it = Check::new(config);
-    it.name("name");
-    it.among("direction", &["ingress", "egress"]);
-    it.among("protocol", &["icmp", "tcp", "udp"]);
-    let protocol = it.text("protocol");
-    let known = it.get("protocol").is_none_or(Value::is_known);
-    for name in ["port_range_min", "port_range_max"] {
-        it.port(name);
-        if it.written(name) && known && !matches!(protocol, Some("tcp" | "udp")) {
-            it.say(name, "Ports without a protocol", "Only tcp and udp have ports: set protocol.");
+    /// Paths of files, which stay inside.
+    pub(crate) fn files(&mut self, name: &str) {
+        let keys = self.known(name).and_then(Value::as_map).into_iter().flat_map(|it| it.keys());
+        for key in keys {
+            let inside = key.strip_prefix('/').is_some_and(|it| {
+                it.split('/').all(|it| !matches!(it, "" | "." | "..")) && !it.contains('\0')
+            });
+            if !inside {
+                let detail = format!(
+                    "{:?} is not the path of a file: it starts at the host's own /, and has no empty part, `.` or `..`.",
+                    &**key
+                );
+                self.refuse(name, "Invalid path", detail);
+            }
         }
     }
-    if it.written("port_range_max") && !it.written("port_range_min") {
-        it.say("port_range_max", "Half a range", "Set port_range_min, too.");
-    }
-    if let (Some(min), Some(max)) = (it.number("port_range_min"), it.number("port_range_max"))
-        && min > max
-    {
-        it.say("port_range_max", "Empty range", format!("{max} is below {min}."));
-    }
-    for name in ["icmp_type", "icmp_code"] {
-        if it.written(name) && known && protocol != Some("icmp") {
-            it.say(name, "Not ICMP", "Set protocol = \"icmp\".");
+
+    fn no_nul(&mut self, name: &str) {
+        if self.texts(name).iter().any(|it| it.contains('\0')) {
+            self.refuse(name, "Invalid text", "The kernel takes no NUL character here.");
         }
     }
-    if it.written("icmp_code") && !it.written("icmp_type") {
-        it.say("icmp_code", "A code without a type", "Set icmp_type, too.");
-    }
-    it.allowed_one("remote_cidr");
-    if it.written("remote_cidr") && it.written("remote_group") {
-        it.say("remote_group", "Two other sides", "Set remote_cidr or remote_group, not both.");
-    }
-    it.found
-}
 
-impl Check<'_> {
-    fn allowed_one(&mut self, name: &str) {
-        let Some(text) = self.text(name) else { return };
-        if text.parse::<Ipv4Addr>().is_err() {
-            self.subnet(name);
+    /// What a host may use.
+    pub(crate) fn limits(&mut self) {
+        if let Some(text) = self.text("memory").filter(|it| bytes(it).is_none()) {
+            let detail = format!("{text:?} is not a size, such as 64m, 1g, or bytes.");
+            self.refuse("memory", "Invalid size", detail);
+        }
+        self.number("pids", 1, 4_194_304);
+        let cpu = self.known("cpu").and_then(Value::as_number);
+        if let Some(it) = cpu.filter(|it| thousandths(it.to_f64()).is_none()) {
+            let detail = format!("{it} is not a number of processors, such as 0.5.");
+            self.refuse("cpu", "Invalid number of processors", detail);
         }
     }
-}
-
-pub(crate) fn floating_ip(config: &Value) -> Vec<Problem> {
-    let mut it = Check::new(config);
-    it.name("name");
-    it.address("address");
-    it.found
-}
-
-pub(crate) fn port_forward(config: &Value) -> Vec<Problem> {
-    let mut it = Check::new(config);
-    it.name("name");
-    it.among("protocol", &["tcp", "udp"]);
-    it.port("external_port");
-    it.port("internal_port");
-    it.address("internal_address");
-    it.found
-}
-
-pub(crate) fn host(config: &Value) -> Vec<Problem> {
-    let mut it = Check::new(config);
-    it.name("name");
-    let roots: Vec<&str> =
-        ["folder", "image", "snapshot"].into_iter().filter(|name| it.written(name)).collect();
-    if let [_, second, ..] = roots[..] {
-        let detail =
-            format!("A host's files come from one place, not from {}.", roots.join(" and "));
-        it.say(second, "Files from two places", detail);
-    }
-    if it
-        .get("command")
-        .is_some_and(|it| it.values().next().is_some_and(|it| it.as_str() == Some("")))
-    {
-        it.say("command", "No command", "Its first word is empty.");
-    }
-    for (path, _) in it.get("files").and_then(Value::as_map).into_iter().flatten() {
-        let whole = path.starts_with('/')
-            && path.split('/').skip(1).all(|it| !matches!(it, "" | "." | ".."));
-        if !whole {
-            let detail = format!("{path:?} is not an absolute path without \".\" and \"..\".");
-            it.say("files", "Invalid path", detail);
-        }
-    }
-    it.among("restart", &["no", "on-failure", "always"]);
-    it.each("interface", |it| {
-        match (it.written("port"), it.written("network")) {
-            (true, true) => it.say("network", "Two places", "Set port or network, not both."),
-            (false, false) => it.say("network", "Port without a network", "Set network, or port."),
-            _ => {}
-        }
-        it.address("address");
-        it.mac("mac");
-        it.allowed("allowed_addresses");
-    });
-    it.each("limits", |it| {
-        if let Some(text) = it.text("memory")
-            && bytes(text).is_none()
-        {
-            let detail = format!("{text:?} is no size: bytes, or with a unit, such as \"64m\".");
-            it.say("memory", "Invalid size", detail);
-        }
-    });
-    it.found
-}
-
-pub(crate) fn snapshot(config: &Value) -> Vec<Problem> {
-    let mut it = Check::new(config);
-    it.name("name");
-    it.found
-}
-
-pub(crate) fn link(config: &Value) -> Vec<Problem> {
-    let mut it = Check::new(config);
-    it.name("name");
-    it.each("end", |it| {
-        it.cidr("address");
-    });
-    it.found
 }

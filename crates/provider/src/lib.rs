@@ -101,7 +101,8 @@ pub trait Connection: Send + Sync {
     /// Deletes an object. One that is gone already is deleted.
     async fn delete(&self, call: &CallContext, kind: &Kind, prior: &Remote) -> Outcome;
 
-    /// How a person gets into an object, to run `command` in it.
+    /// How a person gets into an object: a program to run in the terminal. An empty `command` is a
+    /// shell.
     async fn enter(
         &self,
         kind: &Kind,
@@ -109,25 +110,27 @@ pub trait Connection: Send + Sync {
         command: &[String],
     ) -> Result<Entry, Failure> {
         let _ = (object, command);
-        let detail = format!("The provider of {kind} has no way to run something in one.");
-        Err(Failure::new("Cannot be entered", detail))
+        Err(Failure::new(format!("A {} cannot be entered", &**kind), ""))
     }
 
-    /// The last that an object wrote: at most so many bytes.
+    /// The last of what an object wrote, at most `bytes_max` of it.
     async fn logs(&self, kind: &Kind, object: &Remote, bytes_max: u64) -> Result<String, Failure> {
         let _ = (object, bytes_max);
-        Err(Failure::new("No logs", format!("The provider of {kind} keeps no logs of one.")))
+        Err(Failure::new(format!("A {} keeps no log", &**kind), ""))
     }
 }
 
-/// A program by which a person is in an object: it has the terminal, and its exit code is the command's.
+/// A program that gets a person into an object. It is run with the terminal of the caller, and what
+/// it ends with is what the command in the object ended with.
 #[derive(Debug)]
 pub struct Entry {
     /// The program.
     pub program: std::path::PathBuf,
-    /// Its arguments.
+    /// Its arguments, without its own name.
     pub arguments: Vec<std::ffi::OsString>,
-    /// Files that it is to inherit, under the numbers that they have.
+    /// Files that it inherits, under the numbers that they have now: the caller keeps them open
+    /// until the program has started, and takes close-on-exec from them before.
+    #[cfg(unix)]
     pub inherit: Vec<std::os::fd::OwnedFd>,
 }
 

@@ -35,7 +35,7 @@ fn in_the_plan() {
         (network("subnet = \"10.0.0.1/24\""), &["Not a subnet", "10.0.0.0/24"]),
         (network("subnet = \"10.0.0.0/31\""), &["Subnet too small"]),
         (network("subnet = \"10.0.0.0/24\"\n  gateway = \"10.0.1.1\""), &["Invalid gateway"]),
-        (network("subnet = \"10.0.0.0/24\"\n  mtu = 100"), &["Invalid MTU", "576"]),
+        (network("subnet = \"10.0.0.0/24\"\n  mtu = 100"), &["Invalid mtu", "576"]),
         (network("subnet = \"10.0.0.0/24\"\n  external = \"yes\""), &["isolated, nat"]),
         (network("subnet = \"10.0.0.0/24\"\n  name = \"../a\"").replacen("  name = \"a\"\n", "", 1), &["Invalid name"]),
         (format!("{lan}resource \"netns_host\" \"h\" {{\n name = \"h\"\n interface {{}}\n}}"), &["Port without a network"]),

@@ -64,7 +64,7 @@ fn commands_get_into_hosts() {
     for (words, told) in [
         (&["exec", "netns_host.other", "--", "true"][..], "The state has netns_host.web"),
         (&["exec", "netns_router.other", "--", "true"][..], "no object of this type"),
-        (&["logs", "netns_network.lan"][..], "runs no command"),
+        (&["logs", "netns_network.lan"][..], "keeps no log"),
         (&["exec", "]", "--", "true"][..], "Invalid address"),
     ] {
         let done = world.run(words);
