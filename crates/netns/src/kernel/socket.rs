@@ -93,6 +93,17 @@ impl Netlink {
         if code == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(code)) }
     }
 
+    /// The answer to a question that has one: its payload.
+    pub(super) fn one(&self, question: &[u8]) -> io::Result<Vec<u8>> {
+        self.0.send(question, 0)?;
+        let (bytes, _) = self.0.recv_from_full()?;
+        match messages(&bytes)[..] {
+            [(ERROR, payload), ..] => Err(io::Error::from_raw_os_error(error_code(payload))),
+            [(_, payload), ..] => Ok(payload.to_vec()),
+            [] => Err(io::ErrorKind::UnexpectedEof.into()),
+        }
+    }
+
     /// The answers to a question: the payloads of their messages.
     pub(super) fn list(&self, question: &[u8]) -> io::Result<Vec<Vec<u8>>> {
         let mut all = Vec::new();
