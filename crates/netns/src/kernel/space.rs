@@ -24,6 +24,10 @@ pub(super) struct Space {
     pub(super) file: File,
     pub(super) route: Netlink,
     filter: Netlink,
+    changes: Netlink,
+    /// What was expected when it was last found to be so, and the ends of cables: it still is, as long as no
+    /// change is heard of.
+    settled: Option<(Namespace, Vec<SeenEnd>)>,
     /// Indices of the links that are there, up or down.
     pub(super) links: BTreeMap<String, u32>,
     /// The table that was made.
@@ -63,6 +67,8 @@ impl Space {
                 file,
                 route: Netlink::new(netlink_sys::protocols::NETLINK_ROUTE)?,
                 filter: Netlink::new(netlink_sys::protocols::NETLINK_NETFILTER)?,
+                changes: Netlink::listener()?,
+                settled: None,
                 links: BTreeMap::new(),
                 made: Made::default(),
                 settings,
@@ -83,6 +89,8 @@ impl Space {
             file: File::open("/proc/self/ns/net")?,
             route: Netlink::new(netlink_sys::protocols::NETLINK_ROUTE)?,
             filter: Netlink::new(netlink_sys::protocols::NETLINK_NETFILTER)?,
+            changes: Netlink::listener()?,
+            settled: None,
             links: BTreeMap::new(),
             made: Made::default(),
             settings: open_here(sysctls.keys())?,
@@ -151,6 +159,40 @@ impl Space {
 
     /// What is there; and the ends of cables, up or down.
     pub(super) fn observe(&mut self, expected: &Namespace) -> Result<Observed, Refused> {
+        let quiet = self.changes.quiet();
+        let (mut seen, ends) = match self.settled.take() {
+            Some((was, ends))
+                if quiet && was.links == expected.links && was.routes == expected.routes =>
+            {
+                (was, ends)
+            }
+            _ => self.links_and_routes(expected)?,
+        };
+        if (&seen.links, &seen.routes) == (&expected.links, &expected.routes) {
+            let (links, routes) = (seen.links.clone(), seen.routes.clone());
+            let so = Namespace { links, routes, ..Namespace::default() };
+            self.settled = Some((so, ends.clone()));
+        }
+        seen.table = self.table_now().map_err(|it| Refused::new("read what is there", it))?;
+        seen.sysctls = self.read_sysctls();
+        Ok((seen, ends))
+    }
+
+    /// Our table, in our terms.
+    fn table_now(&mut self) -> io::Result<Table> {
+        let generation = self.generation();
+        if generation.is_some() && generation == self.made.generation {
+            return Ok(self.made.table.clone());
+        }
+        let (is, was) = (self.told()?, self.as_made()?);
+        if is != was {
+            return Ok(recognize(&self.made.table, &was, &is));
+        }
+        self.made.generation = generation;
+        Ok(self.made.table.clone())
+    }
+
+    fn links_and_routes(&mut self, expected: &Namespace) -> Result<Observed, Refused> {
         let failed = |it| Refused::new("read what is there", it);
         let mut seen = Namespace::default();
         let mut ends = Vec::new();
@@ -189,18 +231,6 @@ impl Space {
             let RouteNetlinkMessage::NewRoute(message) = message else { continue };
             seen.routes.extend(route::seen_route(&message).filter(|_| !self.shared));
         }
-        let generation = self.generation();
-        seen.table = self.made.table.clone();
-        if generation.is_none() || generation != self.made.generation {
-            let is = self.told().map_err(failed)?;
-            let was = self.as_made().map_err(failed)?;
-            if is == was {
-                self.made.generation = generation;
-            } else {
-                seen.table = recognize(&self.made.table, &was, &is);
-            }
-        }
-        seen.sysctls = self.read_sysctls();
         Ok((seen, ends))
     }
 }
