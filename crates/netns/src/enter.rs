@@ -6,9 +6,9 @@ use std::io;
 use std::os::fd::{AsFd as _, AsRawFd as _, OwnedFd};
 
 use nix::sched::{CloneFlags, setns};
-use rustix::process::{Pid, WaitOptions, getuid};
+use rustix::process::{WaitOptions, getuid};
 
-use crate::hosts::{become_program, confine};
+use crate::hosts::{become_program, confine, fork};
 
 /// The hidden verb of plumb that is this: followed by a file's number, `--`, and the command.
 pub const ENTER: &str = "netns-exec";
@@ -64,7 +64,7 @@ fn network(file: &OwnedFd, command: &[String]) -> io::Result<std::convert::Infal
             return Err(error.into());
         }
         // It belongs to the user namespace of the cloud's holder.
-        let owner = rustix_ioctl_owner(file)?;
+        let owner = user_namespace_of(file)?;
         setns(owner.as_fd(), CloneFlags::CLONE_NEWUSER)?;
         setns(file.as_fd(), CloneFlags::CLONE_NEWNET)?;
     }
@@ -76,7 +76,7 @@ fn network(file: &OwnedFd, command: &[String]) -> io::Result<std::convert::Infal
 
 /// The user namespace that a namespace belongs to (`NS_GET_USERNS`, ioctl_nsfs(2)).
 #[expect(unsafe_code, reason = "no library asks for it")]
-fn rustix_ioctl_owner(file: &OwnedFd) -> io::Result<OwnedFd> {
+fn user_namespace_of(file: &OwnedFd) -> io::Result<OwnedFd> {
     use std::os::fd::FromRawFd as _;
     const NS_GET_USERNS: libc::c_ulong = 0xb701;
     // SAFETY: the call takes no argument and gives a new file, which nobody else has.
@@ -87,35 +87,31 @@ fn rustix_ioctl_owner(file: &OwnedFd) -> io::Result<OwnedFd> {
 }
 
 /// Does it in a child, which alone is in the new pid namespace, and ends as that does.
-#[expect(unsafe_code, reason = "there is no other way to fork")]
 fn inside(work: impl FnOnce() -> io::Error) -> io::Result<std::convert::Infallible> {
-    // SAFETY: this process has one thread, so the child finds no lock held and nothing half done.
-    match unsafe { nix::unistd::fork() }? {
-        nix::unistd::ForkResult::Child => {
-            let error = work();
-            let code = if error.kind() == io::ErrorKind::NotFound { 127 } else { 126 };
-            eprintln!("plumb: {error}");
-            std::process::exit(code)
-        }
-        nix::unistd::ForkResult::Parent { child } => {
-            // A terminal sends its signals to both of us; the child decides what they mean.
-            let ignore = nix::sys::signal::SigHandler::SigIgn;
-            for it in [nix::sys::signal::SIGINT, nix::sys::signal::SIGQUIT] {
-                // SAFETY: to ignore a signal runs no code of ours.
-                let _ = unsafe { nix::sys::signal::signal(it, ignore) };
+    let child = fork(CloneFlags::empty(), || {
+        let error = work();
+        eprintln!("plumb: {error}");
+        if error.kind() == io::ErrorKind::NotFound { 127 } else { 126 }
+    })?;
+    ignore_interrupts();
+    loop {
+        match rustix::process::waitpid(Some(child), WaitOptions::empty()) {
+            Ok(Some((_, status))) => {
+                let code = status.exit_status();
+                let signal = status.terminating_signal().map(|it| 128 + it);
+                std::process::exit(code.or(signal).unwrap_or(1))
             }
-            loop {
-                let pid = Pid::from_raw(child.as_raw());
-                match rustix::process::waitpid(pid, WaitOptions::empty()) {
-                    Ok(Some((_, status))) => {
-                        let code = status.exit_status();
-                        let signal = status.terminating_signal().map(|it| 128 + it);
-                        std::process::exit(code.or(signal).unwrap_or(1))
-                    }
-                    Ok(None) | Err(rustix::io::Errno::INTR) => {}
-                    Err(error) => return Err(error.into()),
-                }
-            }
+            Ok(None) | Err(rustix::io::Errno::INTR) => {}
+            Err(error) => return Err(error.into()),
         }
+    }
+}
+
+/// A terminal sends its signals to both of us; the child decides what they mean.
+#[expect(unsafe_code, reason = "a signal's disposition is the whole process's")]
+fn ignore_interrupts() {
+    for it in [nix::sys::signal::SIGINT, nix::sys::signal::SIGQUIT] {
+        // SAFETY: to ignore a signal runs no code of ours.
+        let _ = unsafe { nix::sys::signal::signal(it, nix::sys::signal::SigHandler::SigIgn) };
     }
 }

@@ -2,6 +2,7 @@
 
 mod confine;
 mod copy;
+mod fork;
 mod image;
 mod init;
 mod layout;
@@ -20,6 +21,7 @@ use rustix::pipe::{PipeFlags, pipe_with};
 use rustix::process::{Pid, PidfdFlags, Signal, WaitId, WaitIdOptions, WaitOptions};
 
 pub(crate) use confine::confine;
+pub(crate) use fork::fork;
 pub(crate) use init::{PATH, become_program};
 
 use crate::spec::{Health, Host, Limits, Restart, Root};
@@ -281,7 +283,11 @@ impl Hosts {
             ready: ready.1,
             log: log.into(),
         };
-        let pid = fork(gift).map_err(wrong)?;
+        let namespaces = CloneFlags::CLONE_NEWNS
+            | CloneFlags::CLONE_NEWPID
+            | CloneFlags::CLONE_NEWUTS
+            | CloneFlags::CLONE_NEWIPC;
+        let pid = fork(namespaces, || init::run(gift)).map_err(wrong)?;
         let file = rustix::process::pidfd_open(pid, PidfdFlags::empty());
         let file = file.map_err(|it| not_made(&it))?;
         let (control, report) = (File::from(control.1), File::from(told.0));
@@ -477,28 +483,6 @@ fn orphan(running: &BTreeMap<String, Running>) -> io::Result<bool> {
         }
     }
     Ok(false)
-}
-
-/// Forks a host's first process off, into namespaces of its own.
-#[expect(unsafe_code, reason = "no library forks into new namespaces")]
-fn fork(gift: Gift<'_>) -> io::Result<Pid> {
-    let flags = CloneFlags::CLONE_NEWNS
-        | CloneFlags::CLONE_NEWPID
-        | CloneFlags::CLONE_NEWUTS
-        | CloneFlags::CLONE_NEWIPC;
-    let flags = libc::c_long::from(flags.bits() | libc::SIGCHLD);
-    // SAFETY: without a stack and without shared memory this is a fork: the child goes on here with a
-    // copy of everything. This process has no other thread, so no lock is held in that copy. The child
-    // does not return from `run`, so nothing is dropped or written twice.
-    let pid = unsafe { libc::syscall(libc::SYS_clone, flags, 0, 0, 0, 0) };
-    match pid {
-        0 => init::run(gift),
-        -1 => Err(io::Error::last_os_error()),
-        pid => {
-            let pid = i32::try_from(pid).ok().and_then(Pid::from_raw);
-            pid.ok_or_else(|| io::Error::other("a child without a number"))
-        }
-    }
 }
 
 fn limit(

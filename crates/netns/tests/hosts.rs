@@ -1,6 +1,7 @@
 //! Hosts, in the real kernel: as root and as an ordinary user.
 #![expect(clippy::unwrap_used, reason = "a test says what it was by failing")]
 
+mod archives;
 mod common;
 
 use std::collections::BTreeMap;
@@ -8,13 +9,14 @@ use std::os::fd::AsRawFd as _;
 use std::path::Path;
 use std::process::{Command, ExitCode, Output};
 
+use archives::{base, oci, saved, tar, zip};
 use common::*;
 use plumb_netns::client::Client;
 use plumb_netns::enter::ENTER;
 use plumb_netns::spec::*;
 use plumb_netns::wire::{Given, Reply, Request};
 
-const CASES: [Case; 9] = [
+const CASES: [Case; 11] = [
     ("a command runs among its own processes, under its own name", alone),
     ("its files are its own", files),
     ("a command that ends is told, and started again if so wished", ends),
@@ -23,6 +25,8 @@ const CASES: [Case; 9] = [
     ("what was killed is told and repaired", killed),
     ("nothing is left of a host that is gone", gone),
     ("a snapshot is cloned and restored", snapshots),
+    ("an image is a host's files", images),
+    ("a torn image is refused", torn_images),
     ("a host does not get out", escapes),
 ];
 
@@ -247,6 +251,62 @@ fn snapshots(folder: &Path) {
     assert_eq!(says(&mut client, "vm", "cat /root/three"), "three");
 }
 
+fn images(folder: &Path) {
+    let mut client = Client::start(folder).unwrap();
+    let upper = tar(&[
+        ("etc/.wh.old", b""),
+        ("data/", b""),
+        ("data/above", b"above\n"),
+        ("data/.wh..wh..opq", b""),
+        // Through a link that the layer below made: within the image, wherever it leads.
+        ("link/through", b"through\n"),
+    ]);
+    for (name, archive) in
+        [("saved", saved(&[base(), upper.clone()])), ("oci", oci(&[zip(&base()), zip(&upper)]))]
+    {
+        let path = folder.join(format!("{name}.tar"));
+        std::fs::write(&path, archive).unwrap();
+        let root = Root::Image(path.to_str().unwrap().to_owned());
+        make(&mut client, Spec::Host(Host { root, ..host(name, &[]) }));
+        let said = says(&mut client, name, "cat /etc/kept /var/through; ls /etc; ls /data; ls /");
+        let wanted = "kept\nthrough\nhostname\nhosts\nkept\nresolv.conf\nabove\n\
+                      bin\ndata\ndev\netc\nlink\nproc\nrun\nsys\ntmp\nvar";
+        assert_eq!(said, wanted);
+    }
+    assert!(!Path::new("/var/through").exists());
+}
+
+fn torn_images(folder: &Path) {
+    let mut client = Client::start(folder).unwrap();
+    let whole = saved(&[base()]);
+    let path = folder.join("image.tar");
+    let mut flipped = oci(&[zip(&base())]);
+    let middle = flipped.len() / 2;
+    flipped[middle] ^= 1;
+    let zipped = zip(&base());
+    for (what, bytes) in [
+        ("short", whole[..whole.len() / 2].to_vec()),
+        ("empty", vec![]),
+        ("no tar", b"hello".repeat(500)),
+        ("short gzip", saved(&[zipped[..zipped.len() / 2].to_vec()])),
+        ("another digest", flipped),
+        ("no manifest", tar(&[("x", b"y")])),
+        ("leads out", saved(&[base(), tar(&[("../../escaped", b"x")])])),
+        ("leads out within", saved(&[base(), tar(&[("bin/../../../escaped", b"x")])])),
+    ] {
+        std::fs::write(&path, bytes).unwrap();
+        let root = Root::Image(path.to_str().unwrap().to_owned());
+        match create(&mut client, "t", Spec::Host(Host { root, ..host("a", &[]) })) {
+            Reply::Refused { refusal, left: None } => {
+                let said = (refusal.summary.as_str(), refusal.argument.as_deref());
+                assert_eq!(said, ("Image cannot be used", Some("image")), "{what}");
+            }
+            other => panic!("{what}: {other:?}"),
+        }
+    }
+    assert_eq!(std::fs::read_dir(folder.join("images")).unwrap().count(), 0);
+}
+
 fn escapes(folder: &Path) {
     let mut client = Client::start(folder).unwrap();
     make(&mut client, Spec::Host(host("jail", &["sleep", "60"])));
@@ -273,6 +333,10 @@ fn escapes(folder: &Path) {
         "chroot / true".to_owned(),
         "ls /sys/fs/cgroup/*/* && mkdir /sys/fs/cgroup/x".to_owned(),
         "dmesg".to_owned(),
+        "readlink /proc/1/exe".to_owned(),
+        "chmod 4755 /proc/1/exe".to_owned(),
+        "cat /proc/1/environ".to_owned(),
+        "true </proc/1/fd/3".to_owned(),
         "reboot -f".to_owned(),
     ] {
         let done = exec(&mut client, "jail", &script);

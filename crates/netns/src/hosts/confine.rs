@@ -54,7 +54,11 @@ const ARCHITECTURE: u32 = 0xc000_003e;
 #[cfg(target_arch = "aarch64")]
 const ARCHITECTURE: u32 = 0xc000_00b7;
 
-/// Gives up, for good, what a host is not to have. Of the calling thread and what it will start.
+/// Harmless, and only processes that still are plumb have it: the kernel lets nobody who has less look into one.
+/// Its `/proc/1/exe` is our own program on the machine, whose mode and owner root in a host could else change.
+const SHIELD: CapabilitySet = CapabilitySet::LEASE;
+
+/// Gives up, for good, what a host is not to have: for the calling thread and whatever it becomes or starts.
 pub(crate) fn confine() -> io::Result<()> {
     for number in 0..CAPABILITIES {
         let one = CapabilitySet::from_bits_retain(1 << number);
@@ -65,7 +69,8 @@ pub(crate) fn confine() -> io::Result<()> {
     }
     rustix::thread::clear_ambient_capability_set()?;
     let none = CapabilitySet::empty();
-    let kept = CapabilitySets { effective: KEPT, permitted: KEPT, inheritable: none };
+    let permitted = KEPT.union(SHIELD);
+    let kept = CapabilitySets { effective: KEPT, permitted, inheritable: none };
     rustix::thread::set_capabilities(None, kept)?;
     rustix::thread::set_no_new_privs(true)?;
     filter(&program())

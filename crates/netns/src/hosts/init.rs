@@ -15,6 +15,7 @@ use rustix::process::{Pid, WaitOptions};
 
 use super::root::{self, Layers};
 use crate::hosts::confine::confine;
+use crate::hosts::fork::fork;
 use crate::spec::Host;
 
 /// What a process finds on its way up.
@@ -50,17 +51,14 @@ pub(super) struct Gift<'a> {
 /// A step that failed: the argument at fault, and words.
 struct Failed(&'static str, String);
 
-/// Is the host until it ends.
-pub(super) fn run(gift: Gift<'_>) -> ! {
-    let mut ready = match gift.ready.try_clone() {
-        Ok(it) => File::from(it),
-        Err(_) => std::process::exit(1),
-    };
-    let ended = live(gift);
-    if let Err(Failed(argument, words)) = ended {
+/// Is the host until it ends; an exit code.
+pub(super) fn run(gift: Gift<'_>) -> i32 {
+    let Ok(ready) = gift.ready.try_clone() else { return 1 };
+    let mut ready = File::from(ready);
+    if let Err(Failed(argument, words)) = live(gift) {
         let _ = write!(ready, "{argument}\n{words}");
     }
-    std::process::exit(1)
+    1
 }
 
 fn live(gift: Gift<'_>) -> Result<(), Failed> {
@@ -205,33 +203,30 @@ fn serve(host: &Host, files: &mut Files, children: &SignalFd) -> io::Result<()> 
 }
 
 /// Starts a program of the host's.
-#[expect(unsafe_code, reason = "there is no other way to fork")]
 fn start(
     host: &Host,
     command: &[String],
     files: &Files,
     ready: Option<&OwnedFd>,
 ) -> io::Result<Pid> {
-    // SAFETY: this process has one thread, so the child finds no lock held and nothing half done.
-    match unsafe { nix::unistd::fork() }? {
-        nix::unistd::ForkResult::Parent { child } => Pid::from_raw(child.as_raw())
-            .ok_or_else(|| io::Error::other("a child without a number")),
-        nix::unistd::ForkResult::Child => {
-            let _ = rustix::process::setsid();
-            let _ = rustix::stdio::dup2_stdout(&files.log);
-            let _ = rustix::stdio::dup2_stderr(&files.log);
-            let error = become_program(&host.name, command, &host.env);
-            if let Some(ready) = ready.and_then(|it| it.try_clone().ok()) {
-                let program = command.first().map_or("", String::as_str);
-                let words = match error.kind() {
-                    io::ErrorKind::NotFound => format!("there is no program {program:?} in it"),
-                    _ => format!("{program:?} cannot be run in it: {error}"),
-                };
-                let _ = write!(File::from(ready), "command\n{words}");
-            }
-            std::process::exit(127)
+    fork(CloneFlags::empty(), || {
+        let _ = rustix::process::setsid();
+        let _ = rustix::stdio::dup2_stdout(&files.log);
+        let _ = rustix::stdio::dup2_stderr(&files.log);
+        let error = match confine() {
+            Ok(()) => become_program(&host.name, command, &host.env),
+            Err(error) => error,
+        };
+        if let Some(ready) = ready.and_then(|it| it.try_clone().ok()) {
+            let program = command.first().map_or("", String::as_str);
+            let words = match error.kind() {
+                io::ErrorKind::NotFound => format!("there is no program {program:?} in it"),
+                _ => format!("{program:?} cannot be run in it: {error}"),
+            };
+            let _ = write!(File::from(ready), "command\n{words}");
         }
-    }
+        127
+    })
 }
 
 /// The environment of a host's processes.

@@ -92,7 +92,7 @@ impl Layout {
                 Err(Refusal::new("Unknown folder", detail).at("folder"))
             }
             Root::Image(path) => {
-                image::unpacked(Path::new(path), &self.folder.join("images")).map(Some)
+                image::unpack(&self.folder, self.rootless, Path::new(path)).map(Some)
             }
             Root::Snapshot(_) => Err(Refusal::new("Host not made", "A snapshot is no base.")),
         }
