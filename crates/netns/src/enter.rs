@@ -92,6 +92,9 @@ fn inside(work: impl FnOnce() -> io::Error) -> io::Result<std::convert::Infallib
     // SAFETY: this process has one thread, so the child finds no lock held and nothing half done.
     match unsafe { nix::unistd::fork() }? {
         nix::unistd::ForkResult::Child => {
+            // Whoever waits for it may be killed: then it hears what it would of a terminal that goes.
+            let hangup = Some(rustix::process::Signal::HUP);
+            let _ = rustix::process::set_parent_process_death_signal(hangup);
             let error = work();
             let code = if error.kind() == io::ErrorKind::NotFound { 127 } else { 126 };
             eprintln!("plumb: {error}");
