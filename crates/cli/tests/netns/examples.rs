@@ -42,6 +42,12 @@ fn lab() {
         world.exec("netns_host.vm", "rm /etc/lab");
         let clone = world.exec("netns_host.clone", "cat /etc/lab");
         assert_eq!(text(&clone.stdout), "as it was\n");
+        // The VM is put back to it, in place.
+        assert!(world.exec("netns_host.vm", "touch /srv/later").status.success());
+        world.ok(&["apply", "-auto-approve", "-var=restored=true"]);
+        assert!(!world.exec("netns_host.vm", "test -e /srv/later").status.success());
+        world.prove();
+        world.apply();
         world.at_rest();
         world.prove();
         world.end();
