@@ -11,7 +11,7 @@ use std::os::fd::{AsFd as _, BorrowedFd};
 
 use crate::want::{Cable, End, Link, MACHINE, Namespace, NsName, Table, Want};
 use socket::Refused;
-use space::Space;
+use space::{Observed, Space};
 
 /// The namespaces of a cloud.
 pub struct Kernel {
@@ -47,6 +47,9 @@ pub enum KernelError {
         source: std::io::Error,
     },
 }
+
+/// So few namespaces are not worth a thread.
+const SHARE_MIN: usize = 32;
 
 impl Kernel {
     /// Without a namespace yet.
@@ -125,9 +128,8 @@ impl Kernel {
     pub fn observe(&mut self, expected: &Want) -> Result<Want, KernelError> {
         let mut want = Want::default();
         let mut peers: BTreeMap<End, (u32, Option<u32>)> = BTreeMap::new();
-        for (name, namespace) in &expected.namespaces {
-            let Some(space) = self.spaces.get_mut(name) else { continue };
-            let (mut seen, links) = space.observe(namespace).map_err(|it| changing(name, it))?;
+        for (name, seen) in look(&mut self.spaces, expected) {
+            let (mut seen, links) = seen.map_err(|it| changing(name, it))?;
             let in_it = |it: &End| it.namespace == *name;
             self.dying.retain(|it| !in_it(it) || links.iter().any(|(link, ..)| *link == it.link));
             for (link, index, peer) in links {
@@ -246,6 +248,9 @@ impl Kernel {
                 was == now
             });
             if !same {
+                if was.is_none() {
+                    requests.push(route::plain_link(link, at));
+                }
                 let master = it.master.as_deref().and_then(index).unwrap_or(0);
                 requests.push(route::set_link(link, at, it, master));
             }
@@ -279,6 +284,36 @@ impl Kernel {
         }
         Ok(())
     }
+}
+
+/// Looks into each of the expected namespaces that is there: many of them side by side.
+fn look<'a>(
+    spaces: &mut BTreeMap<NsName, Space>,
+    expected: &'a Want,
+) -> Vec<(&'a NsName, Result<Observed, Refused>)> {
+    let mut all: Vec<(&NsName, &Namespace, &mut Space)> = spaces
+        .iter_mut()
+        .filter_map(|(name, space)| {
+            let (name, namespace) = expected.namespaces.get_key_value(name)?;
+            Some((name, namespace, space))
+        })
+        .collect();
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let share = all.len().div_ceil(threads).max(SHARE_MIN);
+    let look = |part: &mut [(&'a NsName, &Namespace, &mut Space)]| -> Vec<_> {
+        part.iter_mut().map(|(name, namespace, space)| (*name, space.observe(namespace))).collect()
+    };
+    std::thread::scope(|scope| {
+        let mut parts = all.chunks_mut(share);
+        let first = parts.next();
+        let others: Vec<_> = parts.map(|part| scope.spawn(move || look(part))).collect();
+        let mut seen = first.map(look).unwrap_or_default();
+        for other in others {
+            // It panics only where this thread would have.
+            seen.extend(other.join().unwrap_or_else(|it| std::panic::resume_unwind(it)));
+        }
+        seen
+    })
 }
 
 fn changing(name: &NsName, refused: Refused) -> KernelError {

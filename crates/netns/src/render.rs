@@ -33,8 +33,6 @@ pub(crate) const OUTSIDE: &str = "ext";
 /// Where a cloud is.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Site {
-    /// The highest group that may send pings: the highest one that the cloud's user namespace has.
-    pub group_max: u32,
     /// What sets the cloud's names in the machine's own namespace apart, at most 6 bytes; none: it may
     /// change nothing there.
     pub machine: Option<String>,
@@ -62,9 +60,7 @@ pub fn render(cloud: &Cloud, namespaces: &BTreeSet<NsName>, site: &Site) -> Want
                 _ => None,
             },
             _ => match cloud.get(Kind::Host, object) {
-                Some(Entry { spec: Spec::Host(it), .. }) => {
-                    Some(host(cloud, it, site.group_max, &mut cables))
-                }
+                Some(Entry { spec: Spec::Host(it), .. }) => Some(host(cloud, it, &mut cables)),
                 _ => None,
             },
         };
@@ -182,16 +178,9 @@ fn link_name(at: usize) -> String {
     format!("eth{at}")
 }
 
-fn host(cloud: &Cloud, it: &Host, group_max: u32, cables: &mut Vec<Cable>) -> Namespace {
+fn host(cloud: &Cloud, it: &Host, cables: &mut Vec<Cable>) -> Namespace {
     let here = NsName(format!("host/{}", it.name));
-    let mut namespace = Namespace {
-        sysctls: BTreeMap::from([
-            // Its root may do what root does, but nothing that takes power over the network.
-            ("ipv4/ping_group_range".to_owned(), format!("0 {group_max}")),
-            ("ipv4/ip_unprivileged_port_start".to_owned(), "0".to_owned()),
-        ]),
-        ..Namespace::default()
-    };
+    let mut namespace = Namespace::default();
     let mut filters = Vec::new();
     for (at, interface) in it.interfaces.iter().enumerate() {
         let Some(entry) = cloud.get(Kind::Port, interface.port()) else { continue };

@@ -36,7 +36,7 @@ fn in_the_plan() {
         (network("subnet = \"10.0.0.0/31\""), &["Subnet too small"]),
         (network("subnet = \"10.0.0.0/24\"\n  gateway = \"10.0.1.1\""), &["Invalid gateway"]),
         (network("subnet = \"10.0.0.0/24\"\n  mtu = 100"), &["Invalid mtu", "576"]),
-        (network("subnet = \"10.0.0.0/24\"\n  external = \"yes\""), &["isolated, nat"]),
+        (network("subnet = \"10.0.0.0/24\"\n  external = \"yes\""), &["none of \"isolated\", \"nat\""]),
         (network("subnet = \"10.0.0.0/24\"\n  name = \"../a\"").replacen("  name = \"a\"\n", "", 1), &["Invalid name"]),
         (format!("{lan}resource \"netns_host\" \"h\" {{\n name = \"h\"\n interface {{}}\n}}"), &["Port without a network"]),
         (format!("{lan}resource \"netns_host\" \"h\" {{\n name = \"h\"\n interface {{\n network = \"a\"\n mac = \"01:00:00:00:00:01\"\n}}\n}}"), &["Invalid hardware address"]),

@@ -1,5 +1,6 @@
 //! What the holder does when it is asked.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error as _;
 use std::fs;
@@ -246,7 +247,11 @@ impl Held {
                 concerned.extend(self.cloud.concerns(key));
             }
         }
-        let told = part(&self.made, &concerned);
+        let all = self.made.namespaces.keys().all(|it| concerned.contains(it));
+        let told = match all {
+            true => Cow::Borrowed(&self.made),
+            false => Cow::Owned(part(&self.made, &concerned)),
+        };
         let seen = match self.kernel.observe(&told) {
             Ok(seen) => seen,
             Err(error) => return Reply::Refused { refusal: no(&error), left: None },

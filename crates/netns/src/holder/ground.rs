@@ -35,8 +35,8 @@ pub(super) fn take(folder: &Path) -> Result<Ground, String> {
     mount_change("/", MountPropagationFlags::REC | MountPropagationFlags::PRIVATE)
         .map_err(|it| format!("the mounts cannot be made private: {it}"))?;
     let site = match direct {
-        true => Site { group_max: i32::MAX.unsigned_abs(), machine: Some(machine(folder)) },
-        false => Site { group_max: 0, machine: None },
+        true => Site { machine: Some(machine(folder)) },
+        false => Site { machine: None },
     };
     Ok(Ground { rootless: !direct, site })
 }

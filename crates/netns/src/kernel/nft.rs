@@ -23,6 +23,7 @@ const NEW_RULE: u16 = 6;
 pub(super) const GET_RULE: u16 = 7;
 const NEW_SET: u16 = 9;
 const NEW_ELEMENTS: u16 = 12;
+const GET_GENERATION: u16 = 16;
 
 /// IPv4 and IPv6 (`NFPROTO_INET`).
 const INET: u8 = 1;
@@ -85,6 +86,18 @@ pub(super) fn list(called: &str, message: u16) -> Vec<u8> {
         out.text(TABLE_NAME, called);
     });
     batch.bytes
+}
+
+/// A request for the number of changes that were made to all tables of the namespace so far.
+pub(super) fn generation() -> Vec<u8> {
+    let mut batch = Batch::default();
+    batch.nft(GET_GENERATION, 0, |_| {});
+    batch.bytes
+}
+
+/// The number in the answer.
+pub(super) fn told_generation(payload: &[u8]) -> Option<u32> {
+    Some(u32::from_be_bytes(*attribute(payload.get(4..)?, 1)?.first_chunk()?))
 }
 
 /// The members of a condition's own set.

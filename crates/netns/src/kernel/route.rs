@@ -8,7 +8,8 @@ use netlink_packet_core::{
 };
 use netlink_packet_route::address::{AddressAttribute, AddressMessage};
 use netlink_packet_route::link::{
-    InfoData, InfoKind, InfoVeth, LinkAttribute, LinkExtentMask, LinkFlags, LinkInfo, LinkMessage,
+    AfSpecInet6, AfSpecUnspec, In6AddrGenMode, InfoData, InfoKind, InfoVeth, LinkAttribute,
+    LinkExtentMask, LinkFlags, LinkInfo, LinkMessage,
 };
 use netlink_packet_route::route::{
     RouteAddress, RouteAttribute, RouteHeader, RouteMessage, RouteProtocol, RouteScope, RouteType,
@@ -30,6 +31,8 @@ const EXISTS: i32 = 17;
 const NO_DEVICE: i32 = 19;
 const NO_PROCESS: i32 = 3;
 const NO_ADDRESS: i32 = 99;
+/// There is no IPv6 on it, or in this kernel.
+const NO_FAMILY: i32 = 97;
 
 fn request(
     message: RouteNetlinkMessage,
@@ -78,6 +81,17 @@ pub(super) fn delete_link(name: &str, index: u32) -> Request {
     message.header.index = index;
     let what = format!("delete link {name}");
     request(RouteNetlinkMessage::DelLink(message), NLM_F_ACK, what, &[NO_DEVICE])
+}
+
+/// It gives itself no IPv6 address: nothing passes by addresses that nobody gave. To be done before it is up.
+pub(super) fn plain_link(name: &str, index: u32) -> Request {
+    let mut message = LinkMessage::default();
+    message.header.index = index;
+    let none = AfSpecInet6::AddrGenMode(In6AddrGenMode::None);
+    let inet6 = AfSpecUnspec::Inet6(vec![none]);
+    message.attributes.push(LinkAttribute::AfSpecUnspec(vec![inet6]));
+    let what = format!("keep IPv6 off link {name}");
+    request(RouteNetlinkMessage::SetLink(message), NLM_F_ACK, what, &[NO_FAMILY])
 }
 
 /// Its hardware address, MTU and bridge; up.

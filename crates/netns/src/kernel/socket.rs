@@ -26,6 +26,12 @@ const ERROR: u16 = 2;
 const DONE: u16 = 3;
 const HEADER: usize = 16;
 
+/// The parts of a list are smaller, in bytes: the kernel makes none above 32 KiB.
+const PART_MAX: usize = 64 << 10;
+
+/// `RTMGRP_LINK`, `RTMGRP_IPV4_IFADDR` and `RTMGRP_IPV4_ROUTE`.
+const CHANGES: u32 = 0x1 | 0x10 | 0x40;
+
 /// Changes that are sent at once: so many that their answers fit the socket's buffer.
 const AT_ONCE: usize = 64;
 
@@ -41,6 +47,28 @@ impl Netlink {
         // Errors without the message that caused them: we know what we asked.
         socket.set_cap_ack(true)?;
         Ok(Netlink(socket))
+    }
+
+    /// One that hears of changes to links, addresses and routes of the calling thread's namespace.
+    pub(super) fn listener() -> io::Result<Netlink> {
+        let mut socket = Socket::new(netlink_sys::protocols::NETLINK_ROUTE)?;
+        socket.bind(&SocketAddr::new(0, CHANGES))?;
+        socket.set_non_blocking(true)?;
+        Ok(Netlink(socket))
+    }
+
+    /// Whether nothing was heard since this was last asked.
+    pub(super) fn quiet(&self) -> bool {
+        let mut quiet = true;
+        let mut buffer = Vec::with_capacity(PART_MAX);
+        loop {
+            buffer.clear();
+            match self.0.recv(&mut buffer, 0) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return quiet,
+                // Too much at once is told by an error.
+                Ok(_) | Err(_) => quiet = false,
+            }
+        }
     }
 
     /// Does them in order, up to the first that the kernel refuses.
@@ -93,6 +121,17 @@ impl Netlink {
         if code == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(code)) }
     }
 
+    /// The answer to a question that has one: its payload.
+    pub(super) fn one(&self, question: &[u8]) -> io::Result<Vec<u8>> {
+        self.0.send(question, 0)?;
+        let (bytes, _) = self.0.recv_from_full()?;
+        match messages(&bytes)[..] {
+            [(ERROR, payload), ..] => Err(io::Error::from_raw_os_error(error_code(payload))),
+            [(_, payload), ..] => Ok(payload.to_vec()),
+            [] => Err(io::ErrorKind::UnexpectedEof.into()),
+        }
+    }
+
     /// The answers to a question: the payloads of their messages.
     pub(super) fn list(&self, question: &[u8]) -> io::Result<Vec<Vec<u8>>> {
         let mut all = Vec::new();
@@ -115,9 +154,12 @@ impl Netlink {
 
     fn each(&self, question: &[u8], mut take: impl FnMut(&[u8], &[u8])) -> io::Result<()> {
         self.0.send(question, 0)?;
+        let mut buffer = Vec::with_capacity(PART_MAX);
         loop {
-            let (bytes, _) = self.0.recv_from_full()?;
-            for (kind, payload) in messages(&bytes) {
+            buffer.clear();
+            self.0.recv(&mut buffer, 0)?;
+            let bytes = &buffer;
+            for (kind, payload) in messages(bytes) {
                 match kind {
                     DONE => return Ok(()),
                     ERROR => match error_code(payload) {

@@ -1,7 +1,7 @@
 //! One network namespace: its file, its sockets, what was made in it.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt as _;
 use std::path::Path;
@@ -24,9 +24,13 @@ pub(super) struct Space {
     pub(super) file: File,
     pub(super) route: Netlink,
     filter: Netlink,
+    changes: Netlink,
+    /// What was expected when it was last found to be so, and the ends of cables: it still is, as long as no
+    /// change is heard of.
+    settled: Option<(Namespace, Vec<SeenEnd>)>,
     /// Indices of the links that are there, up or down.
     pub(super) links: BTreeMap<String, u32>,
-    /// The table that was made, and how the kernel told it right then.
+    /// The table that was made.
     made: Made,
     /// Settings below `/proc/sys/net`, open: to look one up takes the longer the more namespaces there are.
     settings: BTreeMap<String, File>,
@@ -39,12 +43,18 @@ pub(super) struct Space {
 #[derive(Default)]
 struct Made {
     table: Table,
-    chains: BTreeMap<String, Vec<u8>>,
-    rules: Vec<Told>,
+    /// As long as the namespace's is this, nothing was changed since.
+    generation: Option<u32>,
 }
 
+/// A table as the kernel tells it: chains by name, and rules.
+type Account = (BTreeMap<String, Vec<u8>>, Vec<Told>);
+
 /// Name, index, and index of the other end.
-type SeenEnd = (String, u32, Option<u32>);
+pub(super) type SeenEnd = (String, u32, Option<u32>);
+
+/// What is there, and the ends of cables, up or down.
+pub(super) type Observed = (Namespace, Vec<SeenEnd>);
 
 impl Space {
     /// A new one. A thread of its own enters it, so that the process stays where it is.
@@ -52,19 +62,20 @@ impl Space {
         let make = || -> io::Result<Space> {
             nix::sched::unshare(CloneFlags::CLONE_NEWNET)?;
             let file = File::open("/proc/thread-self/ns/net")?;
-            // Nothing passes by addresses that links give themselves.
-            let _ = fs::write("/proc/sys/net/ipv6/conf/all/disable_ipv6", "1");
             let settings = open_here(sysctls.keys())?;
-            let space = Space {
+            let mut space = Space {
                 file,
                 route: Netlink::new(netlink_sys::protocols::NETLINK_ROUTE)?,
                 filter: Netlink::new(netlink_sys::protocols::NETLINK_NETFILTER)?,
+                changes: Netlink::listener()?,
+                settled: None,
                 links: BTreeMap::new(),
                 made: Made::default(),
                 settings,
                 table: TABLE.to_owned(),
                 shared: false,
             };
+            space.made.generation = space.generation();
             space.write_sysctls(sysctls).map_err(|it| it.source)?;
             space.route.change(vec![route::link_up("lo", 1)]).map_err(|it| it.source)?;
             Ok(space)
@@ -78,6 +89,8 @@ impl Space {
             file: File::open("/proc/self/ns/net")?,
             route: Netlink::new(netlink_sys::protocols::NETLINK_ROUTE)?,
             filter: Netlink::new(netlink_sys::protocols::NETLINK_NETFILTER)?,
+            changes: Netlink::listener()?,
+            settled: None,
             links: BTreeMap::new(),
             made: Made::default(),
             settings: open_here(sysctls.keys())?,
@@ -114,14 +127,28 @@ impl Space {
     /// Replaces the whole table at once.
     pub(super) fn replace_table(&mut self, table: &Table) -> Result<(), Refused> {
         let failed = |it| Refused::new("replace the nftables table", it);
+        let before = self.generation();
         self.filter.transact(&nft::replace(&self.table, table)).map_err(failed)?;
-        // How the kernel tells it: what it tells later is compared with that.
-        let (chains, rules) = self.told().map_err(failed)?;
-        self.made = Made { table: table.clone(), chains, rules };
+        // Somebody else's change at the same moment makes it one more: then it is looked at closer.
+        let after = before.map(|it| it.wrapping_add(1)).filter(|it| self.generation() == Some(*it));
+        self.made = Made { table: table.clone(), generation: after };
         Ok(())
     }
 
-    fn told(&self) -> io::Result<(BTreeMap<String, Vec<u8>>, Vec<Told>)> {
+    /// How the kernel tells of the table as it was made: of the same one in a namespace of its own.
+    fn as_made(&self) -> io::Result<Account> {
+        let mut other = Space::new(&BTreeMap::new())?;
+        other.table.clone_from(&self.table);
+        other.replace_table(&self.made.table).map_err(|it| it.source)?;
+        other.told()
+    }
+
+    /// How often tables of the namespace were changed.
+    fn generation(&self) -> Option<u32> {
+        nft::told_generation(&self.filter.one(&nft::generation()).ok()?)
+    }
+
+    fn told(&self) -> io::Result<Account> {
         let chains = self.filter.list(&nft::list(&self.table, nft::GET_CHAIN))?;
         let rules = self.filter.list(&nft::list(&self.table, nft::GET_RULE))?;
         Ok((
@@ -131,10 +158,41 @@ impl Space {
     }
 
     /// What is there; and the ends of cables, up or down.
-    pub(super) fn observe(
-        &mut self,
-        expected: &Namespace,
-    ) -> Result<(Namespace, Vec<SeenEnd>), Refused> {
+    pub(super) fn observe(&mut self, expected: &Namespace) -> Result<Observed, Refused> {
+        let quiet = self.changes.quiet();
+        let (mut seen, ends) = match self.settled.take() {
+            Some((was, ends))
+                if quiet && was.links == expected.links && was.routes == expected.routes =>
+            {
+                (was, ends)
+            }
+            _ => self.links_and_routes(expected)?,
+        };
+        if (&seen.links, &seen.routes) == (&expected.links, &expected.routes) {
+            let (links, routes) = (seen.links.clone(), seen.routes.clone());
+            let so = Namespace { links, routes, ..Namespace::default() };
+            self.settled = Some((so, ends.clone()));
+        }
+        seen.table = self.table_now().map_err(|it| Refused::new("read what is there", it))?;
+        seen.sysctls = self.read_sysctls();
+        Ok((seen, ends))
+    }
+
+    /// Our table, in our terms.
+    fn table_now(&mut self) -> io::Result<Table> {
+        let generation = self.generation();
+        if generation.is_some() && generation == self.made.generation {
+            return Ok(self.made.table.clone());
+        }
+        let (is, was) = (self.told()?, self.as_made()?);
+        if is != was {
+            return Ok(recognize(&self.made.table, &was, &is));
+        }
+        self.made.generation = generation;
+        Ok(self.made.table.clone())
+    }
+
+    fn links_and_routes(&mut self, expected: &Namespace) -> Result<Observed, Refused> {
         let failed = |it| Refused::new("read what is there", it);
         let mut seen = Namespace::default();
         let mut ends = Vec::new();
@@ -173,43 +231,39 @@ impl Space {
             let RouteNetlinkMessage::NewRoute(message) = message else { continue };
             seen.routes.extend(route::seen_route(&message).filter(|_| !self.shared));
         }
-        let (chains, rules) = self.told().map_err(failed)?;
-        seen.table = self.made.recognize(&chains, &rules);
-        seen.sysctls = self.read_sysctls();
         Ok((seen, ends))
     }
 }
 
-impl Made {
-    /// The table that the kernel tells of, in our terms: what is as it was made is that.
-    fn recognize(&self, chains: &BTreeMap<String, Vec<u8>>, rules: &[Told]) -> Table {
-        if *chains == self.chains && rules == self.rules {
-            return self.table.clone();
+/// The table that the kernel tells of, in our terms: what is told as it was when it was made is that.
+fn recognize(
+    made: &Table,
+    (chains_were, rules_were): &Account,
+    (chains, rules): &Account,
+) -> Table {
+    let mut table = Table::default();
+    for chain in &made.chains {
+        if !chains.contains_key(&chain.name) {
+            continue;
         }
-        let mut table = Table::default();
-        for chain in &self.table.chains {
-            if !chains.contains_key(&chain.name) {
-                continue;
-            }
-            let ours: Vec<&Told> = self.rules.iter().filter(|it| it.chain == chain.name).collect();
-            let recognized = |told: &Told| {
-                let at = ours.iter().position(|it| *it == told);
-                at.and_then(|at| chain.rules.get(at)).cloned().unwrap_or_else(foreign)
-            };
-            let there = rules.iter().filter(|it| it.chain == chain.name);
-            let same_hook = chains.get(&chain.name) == self.chains.get(&chain.name);
-            table.chains.push(Chain {
-                name: chain.name.clone(),
-                hook: chain.hook.filter(|_| same_hook),
-                rules: there.map(recognized).collect(),
-            });
-        }
-        let known: BTreeSet<&str> = self.table.chains.iter().map(|it| it.name.as_str()).collect();
-        for name in chains.keys().filter(|it| !known.contains(it.as_str())) {
-            table.chains.push(Chain { name: name.clone(), hook: None, rules: vec![foreign()] });
-        }
-        table
+        let ours: Vec<&Told> = rules_were.iter().filter(|it| it.chain == chain.name).collect();
+        let recognized = |told: &Told| {
+            let at = ours.iter().position(|it| *it == told);
+            at.and_then(|at| chain.rules.get(at)).cloned().unwrap_or_else(foreign)
+        };
+        let there = rules.iter().filter(|it| it.chain == chain.name);
+        let same_hook = chains.get(&chain.name) == chains_were.get(&chain.name);
+        table.chains.push(Chain {
+            name: chain.name.clone(),
+            hook: chain.hook.filter(|_| same_hook),
+            rules: there.map(recognized).collect(),
+        });
     }
+    let known: BTreeSet<&str> = made.chains.iter().map(|it| it.name.as_str()).collect();
+    for name in chains.keys().filter(|it| !known.contains(it.as_str())) {
+        table.chains.push(Chain { name: name.clone(), hook: None, rules: vec![foreign()] });
+    }
+    table
 }
 
 fn foreign() -> Rule {
