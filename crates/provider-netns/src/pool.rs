@@ -5,7 +5,7 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use plumb_netns::client::Client;
+use plumb_netns::client::{Client, ClientError};
 use plumb_netns::spec::{Kind, Spec};
 use plumb_netns::wire::{Object, Reply, Request};
 use plumb_provider::Failure;
@@ -159,7 +159,16 @@ impl Pool {
             return Err(Failure::new("The object is gone", detail));
         };
         let file = line.enter(kind, name);
-        file.map_err(|it| Failure::new(format!("Cannot enter {name:?}"), causes(&*it)))
+        file.map_err(|it| {
+            // Its words are the reason; its summary alone is none.
+            let why = match it.downcast_ref::<ClientError>() {
+                Some(ClientError::Refused(refusal)) => {
+                    format!("{}: {}", refusal.summary, refusal.detail)
+                }
+                _ => causes(&*it),
+            };
+            Failure::new(format!("Cannot enter {name:?}"), why)
+        })
     }
 
     fn kept(&self) -> Option<Box<dyn Line>> {

@@ -23,6 +23,11 @@ static PROGRAM: LazyLock<(TempDir, PathBuf)> = LazyLock::new(|| {
     (dir, path)
 });
 
+/// Its path.
+pub(crate) fn program() -> String {
+    PROGRAM.1.to_string_lossy().into_owned()
+}
+
 pub(crate) struct World {
     dir: TempDir,
     user: u32,
@@ -58,7 +63,7 @@ impl World {
         fs::write(self.path().join("main.tf"), main).unwrap();
     }
 
-    fn by_user(&self, program: &Path, args: &[&str]) -> Command {
+    pub(crate) fn by_user(&self, program: &Path, args: &[&str]) -> Command {
         let mut command = Command::new(program);
         let path = std::env::var("PATH").unwrap_or_default();
         command.args(args).current_dir(self.path()).stdin(Stdio::null());
