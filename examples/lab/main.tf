@@ -69,6 +69,9 @@ resource "netns_host" "vm" {
   command = ["/opt/server", "22", "vm"]
   files   = merge(local.server, { "/etc/lab" = "as it was\n" })
 
+  # By its name alone: the snapshot is made of this host, so it cannot come first.
+  snapshot = var.restored ? "vm" : null
+
   interface {
     network = netns_network.nat.name
     address = "10.0.2.15"

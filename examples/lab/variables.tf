@@ -9,3 +9,9 @@ variable "vm_memory" {
   type        = string
   default     = "256m"
 }
+
+variable "restored" {
+  description = "Puts the VM's files back to what they were when the snapshot was taken. Only after the lab is up."
+  type        = bool
+  default     = false
+}

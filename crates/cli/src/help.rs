@@ -51,6 +51,7 @@ pub(crate) fn verb(path: &[&str], command: &Command) -> String {
         let name = it.get_id().as_str().to_uppercase();
         let many = it.get_num_args().is_some_and(|it| it.max_values() > 1);
         let name = if many { format!("{name}...") } else { name };
+        let name = if it.is_last_set() { format!("-- {name}") } else { name };
         let _ =
             if it.is_required_set() { write!(out, " {name}") } else { write!(out, " [{name}]") };
     }

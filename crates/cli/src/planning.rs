@@ -109,6 +109,13 @@ fn stop_on_error(diagnostics: &mut Diagnostics, context: &Context) -> Result<(),
 fn no_configuration(verb: &str) -> Diagnostic {
     let (title, doing, instead) = match verb {
         "plan" => ("Plan", "Planning", "run plan with the -destroy option"),
+        "exec" => {
+            return Diagnostic::error(
+                "No configuration files",
+                "How to reach an object is in the configuration of its provider. There is no \
+                 configuration file (.tf file) in this directory.",
+            );
+        }
         "import" => ("Import", "Importing", "run \"plumb destroy\" instead"),
         _ => ("Apply", "Applying", "run \"plumb destroy\" instead"),
     };

@@ -71,6 +71,10 @@ pub(crate) fn refused(command: &Command, error: &clap::Error, words: &[String]) 
         ErrorKind::UnknownArgument => {
             let given = context(ContextKind::InvalidArg).unwrap_or_default();
             if !given.starts_with('-') {
+                if found.get_positionals().any(clap::Arg::is_last_set) {
+                    let why = format!("Put \"--\" before the command: -- {given}");
+                    return wrong(&why, &path);
+                }
                 return wrong(
                     &format!(
                         "Too many command line arguments: {given:?} is not expected. To work in \

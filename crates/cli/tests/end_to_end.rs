@@ -422,12 +422,15 @@ fn words_of_help() {
 
         All other commands:
           drift         Tell whether the real infrastructure still is what the state says
+          exec          Run a command inside a host, or in the network of a router
           force-unlock  Remove a stuck lock on the current workspace
           graph         Generate a Graphviz graph of the steps in an operation
           import        Associate existing infrastructure with a resource
+          logs          Show what a host's command wrote
           output        Show output values from your root module
           providers     Show the providers required for this configuration
           refresh       Update the state to match remote systems
+          shell         Open a shell inside a host
           show          Show the current state or a saved plan
           state         Advanced state management
           taint         Mark a resource instance as not fully functional

@@ -89,6 +89,9 @@ fn user_namespace_of(file: &OwnedFd) -> io::Result<OwnedFd> {
 /// Does it in a child, which alone is in the new pid namespace, and ends as that does.
 fn inside(work: impl FnOnce() -> io::Error) -> io::Result<std::convert::Infallible> {
     let child = fork(CloneFlags::empty(), || {
+        // Whoever waits for it may be killed: then it hears what it would of a terminal that goes.
+        let hangup = Some(rustix::process::Signal::HUP);
+        let _ = rustix::process::set_parent_process_death_signal(hangup);
         let error = work();
         eprintln!("plumb: {error}");
         if error.kind() == io::ErrorKind::NotFound { 127 } else { 126 }

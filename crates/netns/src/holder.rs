@@ -63,6 +63,10 @@ pub fn run(folder: &Path) -> Result<(), HolderError> {
         }
         server.serve(|request| held.answer(request));
         if held.is_empty() && server.is_idle() && server.close().map_err(io("end"))? {
+            // A snapshot may lie on an image.
+            if !folder.join("snapshots").exists() {
+                let _ = clear(&folder.join("images"));
+            }
             return Ok(());
         }
     }

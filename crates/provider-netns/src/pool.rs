@@ -4,8 +4,9 @@ use std::error::Error;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use plumb_netns::client::Client;
+use plumb_netns::client::{Client, ClientError};
 use plumb_netns::spec::{Kind, Spec};
 use plumb_netns::wire::{Object, Reply, Request};
 use plumb_provider::Failure;
@@ -60,6 +61,10 @@ pub(crate) struct Pool {
     idle: Mutex<Vec<Box<dyn Line>>>,
 }
 
+/// How often, and after which pause, what may be sent twice is sent again.
+const TRIES_MAX: u32 = 10;
+const PAUSE: Duration = Duration::from_millis(50);
+
 /// What came of a request that changes something.
 pub(crate) enum Changed {
     Reply(Reply),
@@ -83,10 +88,22 @@ impl Pool {
             return Ok(Some(reply));
         }
         // A line that was kept may lead to a holder that has ended since.
-        let Some(mut line) = self.door.open().map_err(unreachable)? else { return Ok(None) };
-        let reply = line.call(request).map_err(unreachable)?;
-        self.keep(line);
-        Ok(Some(reply))
+        let mut tries = 0;
+        loop {
+            let Some(mut line) = self.door.open().map_err(unreachable)? else { return Ok(None) };
+            match line.call(request) {
+                Ok(reply) => {
+                    self.keep(line);
+                    return Ok(Some(reply));
+                }
+                // One that is being killed still takes calls for a moment, and answers none.
+                Err(_) if tries < TRIES_MAX => {
+                    tries += 1;
+                    std::thread::sleep(PAUSE);
+                }
+                Err(error) => return Err(unreachable(error)),
+            }
+        }
     }
 
     /// Makes an object, and a holder if there is none.
@@ -159,7 +176,16 @@ impl Pool {
             return Err(Failure::new("The object is gone", detail));
         };
         let file = line.enter(kind, name);
-        file.map_err(|it| Failure::new(format!("Cannot enter {name:?}"), causes(&*it)))
+        file.map_err(|it| {
+            // Its words are the reason; its summary alone is none.
+            let why = match it.downcast_ref::<ClientError>() {
+                Some(ClientError::Refused(refusal)) => {
+                    format!("{}: {}", refusal.summary, refusal.detail)
+                }
+                _ => causes(&*it),
+            };
+            Failure::new(format!("Cannot enter {name:?}"), why)
+        })
     }
 
     fn kept(&self) -> Option<Box<dyn Line>> {

@@ -41,7 +41,7 @@ fn in_the_plan() {
         (format!("{lan}resource \"netns_host\" \"h\" {{\n name = \"h\"\n interface {{}}\n}}"), &["Interface needs a port or a network"]),
         (format!("{lan}resource \"netns_host\" \"h\" {{\n name = \"h\"\n interface {{\n network = \"a\"\n mac = \"01:00:00:00:00:01\"\n}}\n}}"), &["Invalid hardware address"]),
         ("resource \"netns_host\" \"h\" {\n name = \"h\"\n files = { \"/a/../b\" = \"\" }\n}".into(), &["Invalid path"]),
-        ("resource \"netns_host\" \"h\" {\n name = \"h\"\n folder = \"/\"\n image = \"x\"\n}".into(), &["Files from two places"]),
+        ("resource \"netns_host\" \"h\" {\n name = \"h\"\n folder = \"/\"\n image = \"x\"\n}".into(), &["More than one root"]),
         ("resource \"netns_security_group_rule\" \"r\" {\n security_group = \"g\"\n port_range_min = 22\n}".into(), &["Ports without a protocol"]),
     ] {
         refused("plan", &main, told);

@@ -1,6 +1,8 @@
 //! The examples: applied, proven with packets, unchanged by a second apply, destroyed without a trace.
 
-use crate::world::{USERS, World, all, machine, text};
+use std::path::Path;
+
+use crate::world::{USERS, World, all, eventually, machine, program, text};
 
 #[test]
 fn quickstart() {
@@ -18,6 +20,19 @@ fn quickstart() {
         world.end();
     }
     assert_eq!(machine(), before);
+}
+
+/// As in a container whose root is nobody outside it.
+#[test]
+fn quickstart_as_root_of_a_user_namespace() {
+    let world = World::example(USERS[1], "quickstart");
+    let script =
+        "$0 apply -auto-approve -no-color && $0 exec netns_host.db -- ping -c1 -W2 198.51.100.1 &&
+        $0 plan -detailed-exitcode && $0 destroy -auto-approve -no-color";
+    let done = world.by_user(Path::new("unshare"), &["-Ur", "sh", "-c", script, &program()]);
+    let done = { done }.output().unwrap();
+    assert!(done.status.success(), "{}", all(&done));
+    eventually("all processes are gone", || world.processes().is_empty());
 }
 
 #[test]
@@ -42,6 +57,12 @@ fn lab() {
         world.exec("netns_host.vm", "rm /etc/lab");
         let clone = world.exec("netns_host.clone", "cat /etc/lab");
         assert_eq!(text(&clone.stdout), "as it was\n");
+        // The VM is put back to it, in place.
+        assert!(world.exec("netns_host.vm", "touch /srv/later").status.success());
+        world.ok(&["apply", "-auto-approve", "-var=restored=true"]);
+        assert!(!world.exec("netns_host.vm", "test -e /srv/later").status.success());
+        world.prove();
+        world.apply();
         world.at_rest();
         world.prove();
         world.end();

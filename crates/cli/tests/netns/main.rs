@@ -6,4 +6,5 @@ mod bad_input;
 mod drift;
 mod examples;
 mod kills;
+mod traffic;
 mod world;

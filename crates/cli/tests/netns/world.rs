@@ -1,5 +1,6 @@
 //! A folder with a configuration, a user, and the program run there by that user.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, chown};
 use std::os::unix::process::CommandExt as _;
@@ -21,6 +22,11 @@ static PROGRAM: LazyLock<(TempDir, PathBuf)> = LazyLock::new(|| {
     fs::copy(env!("CARGO_BIN_EXE_plumb"), &path).unwrap();
     (dir, path)
 });
+
+/// Its path.
+pub(crate) fn program() -> String {
+    PROGRAM.1.to_string_lossy().into_owned()
+}
 
 pub(crate) struct World {
     dir: TempDir,
@@ -57,7 +63,7 @@ impl World {
         fs::write(self.path().join("main.tf"), main).unwrap();
     }
 
-    fn by_user(&self, program: &Path, args: &[&str]) -> Command {
+    pub(crate) fn by_user(&self, program: &Path, args: &[&str]) -> Command {
         let mut command = Command::new(program);
         let path = std::env::var("PATH").unwrap_or_default();
         command.args(args).current_dir(self.path()).stdin(Stdio::null());
@@ -137,8 +143,21 @@ impl World {
 
     /// Destroys everything, and looks whether something is left.
     pub(crate) fn end(&self) {
+        let own = namespaces("self");
+        let mut namespaces_of_it: BTreeSet<String> =
+            self.processes().iter().flat_map(|it| namespaces(&it.to_string())).collect();
+        namespaces_of_it.retain(|it| !own.contains(it));
         self.ok(&["destroy", "-auto-approve", "-no-color"]);
         eventually("all processes are gone", || self.processes().is_empty());
+        // Somebody may be in them who is not known by the folder.
+        eventually("nobody is in its namespaces", || {
+            let numbers = fs::read_dir("/proc").unwrap().flatten();
+            let in_it = |it: &fs::DirEntry| {
+                let all = namespaces(&it.file_name().to_string_lossy());
+                all.iter().any(|it| namespaces_of_it.contains(it))
+            };
+            !numbers.into_iter().any(|it| in_it(&it))
+        });
         let left: Vec<String> = fs::read_dir(self.path().join(".plumb/netns"))
             .unwrap()
             .map(|it| it.unwrap().file_name().to_string_lossy().into_owned())
@@ -148,6 +167,13 @@ impl World {
         let mounts = fs::read_to_string("/proc/self/mountinfo").unwrap();
         assert!(!mounts.contains(&*self.path().to_string_lossy()), "{mounts}");
     }
+}
+
+/// The namespaces that a process is in.
+fn namespaces(process: &str) -> BTreeSet<String> {
+    let links = ["net", "mnt", "pid", "user", "ipc", "uts"].into_iter();
+    let read = |it: &str| fs::read_link(format!("/proc/{process}/ns/{it}")).ok();
+    links.filter_map(read).map(|it| it.to_string_lossy().into_owned()).collect()
 }
 
 impl Drop for World {

@@ -13,7 +13,7 @@ use rustix::process::{Resource, getgid, getrlimit, getuid, setrlimit};
 
 /// How it stands.
 pub(super) struct Ground {
-    /// In a user namespace of its own, in which only the caller's ids exist, as root.
+    /// In a user namespace, its own or that of a container, in which not all ids exist, as root.
     pub(super) rootless: bool,
     /// Where the cloud is.
     pub(super) site: Site,
@@ -38,7 +38,14 @@ pub(super) fn take(folder: &Path) -> Result<Ground, String> {
         true => Site { machine: Some(machine(folder)) },
         false => Site { machine: None },
     };
-    Ok(Ground { rootless: !direct, site })
+    // Root of a container may be nobody outside it; the kernel then treats overlays as it treats nobody's.
+    Ok(Ground { rootless: !direct || !every_id(), site })
+}
+
+/// Whether this user namespace has all ids that there are: only the first one does.
+fn every_id() -> bool {
+    let map = fs::read_to_string("/proc/self/uid_map").unwrap_or_default();
+    map.split_whitespace().eq(["0", "0", "4294967295"])
 }
 
 /// A few letters that are this cloud's in the machine's namespace: the same for the same folder, so
