@@ -303,16 +303,13 @@ fn look<'a>(
     let look = |part: &mut [(&'a NsName, &Namespace, &mut Space)]| -> Vec<_> {
         part.iter_mut().map(|(name, namespace, space)| (*name, space.observe(namespace))).collect()
     };
+    // Never on this thread, which stays in its own namespace.
     std::thread::scope(|scope| {
-        let mut parts = all.chunks_mut(share);
-        let first = parts.next();
-        let others: Vec<_> = parts.map(|part| scope.spawn(move || look(part))).collect();
-        let mut seen = first.map(look).unwrap_or_default();
-        for other in others {
-            // It panics only where this thread would have.
-            seen.extend(other.join().unwrap_or_else(|it| std::panic::resume_unwind(it)));
-        }
-        seen
+        let parts: Vec<_> =
+            all.chunks_mut(share).map(|part| scope.spawn(move || look(part))).collect();
+        // It panics only where this thread would have.
+        let done = parts.into_iter().map(|it| it.join());
+        done.flat_map(|it| it.unwrap_or_else(|it| std::panic::resume_unwind(it))).collect()
     })
 }
 

@@ -24,7 +24,9 @@ pub(super) struct Space {
     pub(super) file: File,
     pub(super) route: Netlink,
     filter: Netlink,
-    changes: Netlink,
+    /// Listens from the first look on: whatever happens in any namespace takes the longer the more there are
+    /// that listen.
+    changes: Option<Netlink>,
     /// What was expected when it was last found to be so, and the ends of cables: it still is, as long as no
     /// change is heard of.
     settled: Option<(Namespace, Vec<SeenEnd>)>,
@@ -67,7 +69,7 @@ impl Space {
                 file,
                 route: Netlink::new(netlink_sys::protocols::NETLINK_ROUTE)?,
                 filter: Netlink::new(netlink_sys::protocols::NETLINK_NETFILTER)?,
-                changes: Netlink::listener()?,
+                changes: None,
                 settled: None,
                 links: BTreeMap::new(),
                 made: Made::default(),
@@ -89,7 +91,7 @@ impl Space {
             file: File::open("/proc/self/ns/net")?,
             route: Netlink::new(netlink_sys::protocols::NETLINK_ROUTE)?,
             filter: Netlink::new(netlink_sys::protocols::NETLINK_NETFILTER)?,
-            changes: Netlink::listener()?,
+            changes: None,
             settled: None,
             links: BTreeMap::new(),
             made: Made::default(),
@@ -157,9 +159,17 @@ impl Space {
         ))
     }
 
-    /// What is there; and the ends of cables, up or down.
+    /// What is there; and the ends of cables, up or down. The calling thread is left in the namespace.
     pub(super) fn observe(&mut self, expected: &Namespace) -> Result<Observed, Refused> {
-        let quiet = self.changes.quiet();
+        let quiet = match &self.changes {
+            Some(changes) => changes.quiet(),
+            None => {
+                let enter = nix::sched::setns(&self.file, CloneFlags::CLONE_NEWNET);
+                // Without it every look is a whole one.
+                self.changes = enter.ok().and_then(|()| Netlink::listener().ok());
+                false
+            }
+        };
         let (mut seen, ends) = match self.settled.take() {
             Some((was, ends))
                 if quiet && was.links == expected.links && was.routes == expected.routes =>
