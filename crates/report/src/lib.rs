@@ -14,6 +14,7 @@ mod state_json;
 mod state_text;
 mod style;
 mod ui;
+mod unified;
 
 pub use diagnostic::json::{diagnostic_line, validate_json};
 pub use diagnostic::text::{
@@ -33,3 +34,4 @@ pub use ui::{
     progress_line, progress_text, refresh_line, refresh_text, seconds, summary_json_line,
     version_line,
 };
+pub use unified::unified_diff;
