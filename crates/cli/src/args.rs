@@ -21,6 +21,8 @@ pub(crate) enum Verb {
     Apply(ApplyArgs),
     /// Destroy previously-created infrastructure
     Destroy(ApplyArgs),
+    /// Try expressions at an interactive command prompt
+    Console(ConsoleArgs),
     /// Tell whether the real infrastructure still is what the state says
     Drift(PlanArgs),
     /// Reformat your configuration in the standard style
@@ -245,6 +247,19 @@ pub(crate) struct ApplyArgs {
     pub(crate) state: StateFlags,
     #[command(flatten)]
     pub(crate) backup: BackupFlags,
+    #[command(flatten)]
+    pub(crate) view: ViewFlags,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ConsoleArgs {
+    /// Evaluate against what a plan would make, instead of what the state has
+    #[arg(long)]
+    pub(crate) plan: bool,
+    #[command(flatten)]
+    pub(crate) vars: VarFlags,
+    #[command(flatten)]
+    pub(crate) state: StateFlags,
     #[command(flatten)]
     pub(crate) view: ViewFlags,
 }

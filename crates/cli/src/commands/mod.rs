@@ -2,6 +2,7 @@
 
 pub(crate) mod about;
 mod apply;
+mod console;
 mod fmt;
 mod import;
 mod init;
@@ -25,6 +26,7 @@ pub(crate) fn view(verb: &Verb) -> (ViewFlags, bool) {
         Verb::Validate(it) => (&it.view, false),
         Verb::Plan(it) | Verb::Drift(it) => (&it.view, it.json),
         Verb::Apply(it) | Verb::Destroy(it) | Verb::Refresh(it) => (&it.view, it.json),
+        Verb::Console(it) => (&it.view, false),
         Verb::Fmt(it) => (&it.view, false),
         Verb::ForceUnlock(it) => (&it.view, false),
         Verb::Graph(it) => (&it.view, false),
@@ -76,6 +78,7 @@ pub(crate) async fn run(
             args.auto_approve = true;
             apply::apply(context, &args, typed, Some(PlanMode::RefreshOnly)).await
         }
+        Verb::Console(args) => console::console(context, &args, typed).await,
         Verb::Fmt(args) => Ok(fmt::fmt(context, &args)),
         Verb::ForceUnlock(args) => state::force_unlock(context, &args),
         Verb::Graph(args) => about::graph(context, &args),
