@@ -38,13 +38,11 @@ pub(super) fn space_between(before: Option<T>, left: &Piece<'_>, right: T) -> bo
 
 /// Whether a minus after it is a sign, not a subtraction.
 fn awaits_operand(kind: T) -> bool {
-    match kind {
-        T::OpenParen | T::OpenBrace | T::OpenBracket => true,
-        T::Assign | T::Colon | T::Comma | T::Question => true,
-        T::Plus | T::Minus | T::Star | T::Slash | T::Percent => true,
-        T::EqualEqual | T::NotEqual => true,
-        T::Less | T::LessOrEqual | T::Greater | T::GreaterOrEqual => true,
-        T::AndAnd | T::OrOr | T::Bang => true,
-        _ => false,
-    }
+    let opens = matches!(kind, T::OpenParen | T::OpenBrace | T::OpenBracket);
+    let separates = matches!(kind, T::Assign | T::Colon | T::Comma | T::Question);
+    let counts = matches!(kind, T::Plus | T::Minus | T::Star | T::Slash | T::Percent);
+    let orders = matches!(kind, T::Less | T::LessOrEqual | T::Greater | T::GreaterOrEqual);
+    let equates = matches!(kind, T::EqualEqual | T::NotEqual);
+    let joins = matches!(kind, T::AndAnd | T::OrOr | T::Bang);
+    opens || separates || counts || orders || equates || joins
 }
