@@ -21,6 +21,8 @@ pub(crate) enum Verb {
     Apply(ApplyArgs),
     /// Destroy previously-created infrastructure
     Destroy(ApplyArgs),
+    /// Try expressions at an interactive command prompt
+    Console(ConsoleArgs),
     /// Tell whether the real infrastructure still is what the state says
     Drift(PlanArgs),
     /// Run a command inside a host, or in the network of a router
@@ -29,6 +31,8 @@ pub(crate) enum Verb {
     Logs(LogsArgs),
     /// Open a shell inside a host
     Shell(ShellArgs),
+    /// Reformat your configuration in the standard style
+    Fmt(FmtArgs),
     /// Remove a stuck lock on the current workspace
     ForceUnlock(ForceUnlockArgs),
     /// Generate a Graphviz graph of the steps in an operation
@@ -249,6 +253,42 @@ pub(crate) struct ApplyArgs {
     pub(crate) state: StateFlags,
     #[command(flatten)]
     pub(crate) backup: BackupFlags,
+    #[command(flatten)]
+    pub(crate) view: ViewFlags,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct ConsoleArgs {
+    /// Evaluate against what a plan would make, instead of what the state has
+    #[arg(long)]
+    pub(crate) plan: bool,
+    #[command(flatten)]
+    pub(crate) vars: VarFlags,
+    #[command(flatten)]
+    pub(crate) state: StateFlags,
+    #[command(flatten)]
+    pub(crate) view: ViewFlags,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct FmtArgs {
+    /// Files, directories, or "-" for the standard input; the current directory if left out
+    pub(crate) targets: Vec<String>,
+    /// Don't list files whose formatting differs (-list=false). Always so if using the standard input
+    #[arg(long, value_name = "BOOL")]
+    pub(crate) list: Option<bool>,
+    /// Don't write to source files (-write=false). Always so if using the standard input or -check
+    #[arg(long, value_name = "BOOL")]
+    pub(crate) write: Option<bool>,
+    /// Display diffs of formatting changes
+    #[arg(long)]
+    pub(crate) diff: bool,
+    /// Check if the input is formatted. Exit status is 0 if all input is properly formatted, and 3 otherwise
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// Also process files in subdirectories. By default, only the given directory (or current directory) is processed
+    #[arg(long)]
+    pub(crate) recursive: bool,
     #[command(flatten)]
     pub(crate) view: ViewFlags,
 }
@@ -579,7 +619,7 @@ pub(crate) struct WorkspaceListArgs {
 }
 
 /// Options that are on unless they are set to false.
-const ON: [&str; 5] = ["refresh", "input", "lock", "backend", "get"];
+const ON: [&str; 7] = ["refresh", "input", "lock", "backend", "get", "list", "write"];
 
 /// The parser. Flags take a value with an equals sign, as Go's do: `-lock=false`.
 pub(crate) fn command() -> Command {

@@ -59,11 +59,21 @@ pub(crate) fn mode(flags: &PlanFlags) -> Result<PlanMode, Diagnostics> {
 
 /// Reads the configuration and everything that is given to it. Warnings are shown.
 pub(crate) fn prepare(context: &Context, asked: &Asked<'_>) -> Result<Prepared, Diagnostics> {
-    let options = options(asked)?;
-    let mut loaded = load::load(&mut load::read_folder);
+    let loaded = load::load(&mut load::read_folder);
     if loaded.is_empty() && asked.mode != PlanMode::Destroy {
+        options(asked)?;
         return Err(vec![no_configuration(asked.verb)]);
     }
+    prepare_loaded(context, asked, loaded)
+}
+
+/// The same of files that are read already, if there are any.
+pub(crate) fn prepare_loaded(
+    context: &Context,
+    asked: &Asked<'_>,
+    mut loaded: Loaded,
+) -> Result<Prepared, Diagnostics> {
+    let options = options(asked)?;
     context.ui.show_from(&loaded.sources);
     let schemas = context.schemas();
     let program = load::check(&mut loaded, &schemas);
@@ -177,6 +187,18 @@ pub(crate) async fn make(
     observer: &Arc<dyn Observer>,
     interrupt: &Interrupt,
 ) -> Result<Option<PlanOutcome>, Diagnostics> {
+    make_seen(engine, prepared, state, Observations::new(), observer, interrupt).await
+}
+
+/// Makes the plan. What was seen already is not looked for again.
+pub(crate) async fn make_seen(
+    engine: &Arc<Engine>,
+    prepared: &Prepared,
+    state: &State,
+    seen: Observations,
+    observer: &Arc<dyn Observer>,
+    interrupt: &Interrupt,
+) -> Result<Option<PlanOutcome>, Diagnostics> {
     let request = PlanRequest {
         program: &prepared.program,
         inputs: &prepared.inputs,
@@ -184,7 +206,7 @@ pub(crate) async fn make(
         options: &prepared.options,
         run: prepared.run,
     };
-    match engine.plan(request, Observations::new(), observer, interrupt).await {
+    match engine.plan(request, seen, observer, interrupt).await {
         Ok(outcome) => Ok(Some(outcome)),
         Err(diagnostics) if diagnostics.is_empty() && interrupt.level() > 0 => Ok(None),
         Err(diagnostics) => Err(diagnostics),

@@ -7,6 +7,7 @@ pub mod compile;
 pub mod config;
 pub mod configuration;
 pub mod eval;
+pub mod format;
 pub mod functions;
 pub mod inputs;
 pub mod known;

@@ -109,12 +109,19 @@ pub(crate) fn check_output(
         );
         diagnostics.push(error.at(output.span));
     }
-    if is_root && !output.ephemeral && value.has_mark_deep(Marks::EPHEMERAL) {
+    if is_root && output.ephemeral {
         let error = Diagnostic::error(
             "Ephemeral output not allowed",
             "Ephemeral outputs are not allowed in context of a root module",
         );
         diagnostics.push(error.at(output.span));
+    } else if is_root && value.has_mark_deep(Marks::EPHEMERAL) {
+        let error = Diagnostic::error(
+            "Ephemeral value not allowed",
+            "This output value is not declared as returning an ephemeral value, so it \
+             cannot be set to a result derived from an ephemeral value.",
+        );
+        diagnostics.push(error.at(output.expr.span));
     }
 }
 

@@ -211,7 +211,7 @@ impl Names for Scope<'_> {
                     Name::EachKey => Value::shared_string(key),
                     _ => value.clone(),
                 },
-                _ => return Err(no_each(traversal.span())),
+                _ => return Err(no_each(name, traversal.span())),
             },
             Name::CountIndex => match self.each {
                 Each::Count(index) => Value::number(index),
@@ -279,12 +279,20 @@ impl Names for Scope<'_> {
     }
 }
 
-pub(crate) fn no_each(span: Span) -> Box<Diagnostic> {
-    let detail = "The \"each\" object can be used only in \"module\" or \"resource\" blocks, and \
-                  only when the \"for_each\" argument is set.";
-    Box::new(
-        Diagnostic::error("Reference to \"each\" in context without for_each", detail).at(span),
-    )
+pub(crate) fn no_each(name: Name, span: Span) -> Box<Diagnostic> {
+    let (summary, detail) = match name {
+        Name::EachValue => (
+            "each.value cannot be used in this context",
+            "A reference to \"each.value\" stands where it has no value: this block has no \
+             \"for_each\" argument.",
+        ),
+        _ => (
+            "Reference to \"each\" in context without for_each",
+            "The \"each\" object can be used only in \"module\" or \"resource\" blocks, and only when \
+             the \"for_each\" argument is set.",
+        ),
+    };
+    Box::new(Diagnostic::error(summary, detail).at(span))
 }
 
 pub(crate) fn no_count(span: Span) -> Box<Diagnostic> {

@@ -337,7 +337,7 @@ impl Names for Place<'_> {
                 });
             }
             Name::EachKey | Name::EachValue if !matches!(self.repeat, Repeat::ForEach(_)) => {
-                return Err(no_each(traversal.span()));
+                return Err(no_each(name, traversal.span()));
             }
             Name::EachKey => text(),
             Name::EachValue => Value::dynamic(),

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use plumb_diag::FileId;
+use plumb_lang::format::format;
 use plumb_lang::syntax::{parse, parse_expression, parse_template};
 
 /// Files that are wrong on purpose.
@@ -70,4 +71,32 @@ fn expressions() {
         read += 1;
     }
     assert!(read > 500, "the suite is here");
+}
+
+#[test]
+fn formats() {
+    let mut files = Vec::new();
+    files_under(&suite().join("fmt"), &mut files);
+    let mut read = 0;
+    for path in files {
+        let name = path.to_string_lossy();
+        let Some(name) = name.strip_suffix(".in.txt") else { continue };
+        let text = fs::read_to_string(&path).expect("a text");
+        let expected = fs::read_to_string(format!("{name}.expected.json")).expect("an answer");
+        let expected: serde_json::Value = serde_json::from_str(&expected).expect("JSON");
+        let laid_out = format(FileId(0), &text).map_err(|all| {
+            let mut summaries: Vec<_> = all.into_iter().map(|it| it.summary.to_string()).collect();
+            summaries.sort();
+            summaries
+        });
+        match (laid_out, expected["file"].as_str()) {
+            (Ok(out), Some(expected)) => assert_eq!(out, expected, "{name}"),
+            (Err(summaries), None) => {
+                assert_eq!(serde_json::json!(summaries), expected["summaries"], "{name}");
+            }
+            (it, expected) => panic!("{name}: {it:?}, not {expected:?}"),
+        }
+        read += 1;
+    }
+    assert!(read >= 20, "the suite is here");
 }

@@ -123,7 +123,7 @@ fn forward(
                 NodeKind::Check(_) if walked.included.node(id.0 as usize) => {
                     Some(after(draft, Op::Evaluate, site, &upstream))
                 }
-                _ if upstream.is_empty() => None,
+                _ if upstream.is_empty() && !is_open(walked, id, instance) => None,
                 NodeKind::Gate(_) | NodeKind::Done(_) => {
                     Some(after(draft, Op::Join, None, &upstream))
                 }
@@ -141,6 +141,13 @@ fn forward(
         points[id.0 as usize] = own;
     }
     providers
+}
+
+/// Whether something depends on nothing that is changed, and still is known only while the plan is
+/// carried out: `timestamp()`, `uuid()`.
+fn is_open(walked: &Walked, id: NodeId, instance: u32) -> bool {
+    walked.included.node(id.0 as usize)
+        && walked.known.value(id, instance).is_some_and(|it| !it.is_wholly_known())
 }
 
 fn after(draft: &mut Draft, op: Op, site: Option<Site>, upstream: &[u32]) -> u32 {

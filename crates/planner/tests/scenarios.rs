@@ -35,6 +35,33 @@ const CHAIN: &str = r#"
 "#;
 
 #[test]
+fn what_only_the_run_knows_is_evaluated_in_it() {
+    let config = r#"
+        locals { now = timestamp() }
+        resource "test_thing" "a" { name = local.now }
+        output "length" { value = length(uuid()) }
+    "#;
+    let mut lab = Lab::new();
+    plan(
+        &mut lab,
+        config,
+        expect![[r#"
+        Create test_thing.a
+        0: evaluate after []
+        1: evaluate after []
+        2: create test_thing.a after [1]
+    "#]],
+    );
+    apply(
+        &mut lab,
+        config,
+        expect![[r#"
+            create test_thing.a
+        "#]],
+    );
+}
+
+#[test]
 fn unknown_values_flow_through_the_graph() {
     let mut lab = Lab::new();
     plan(

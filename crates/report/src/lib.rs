@@ -13,7 +13,9 @@ mod schema_json;
 mod state_json;
 mod state_text;
 mod style;
+mod type_text;
 mod ui;
+mod unified;
 
 pub use diagnostic::json::{diagnostic_line, validate_json};
 pub use diagnostic::text::{
@@ -28,8 +30,10 @@ pub use schema_json::schemas_json;
 pub use state_json::{output_json, outputs_json, write_state_json};
 pub use state_text::{object_text, output_text, outputs_text, state_text, value_text};
 pub use style::Style;
+pub use type_text::type_text;
 pub use ui::{
     Doing, Moment, Operation, complete_text, outputs_line, plan_lines, planned_outputs_line,
     progress_line, progress_text, refresh_line, refresh_text, seconds, summary_json_line,
     version_line,
 };
+pub use unified::unified_diff;

@@ -2,7 +2,9 @@
 
 pub(crate) mod about;
 mod apply;
+mod console;
 mod enter;
+mod fmt;
 mod import;
 mod init;
 mod plan;
@@ -28,6 +30,8 @@ pub(crate) fn view(verb: &Verb) -> (ViewFlags, bool) {
         Verb::Exec(it) => (&it.object.view, false),
         Verb::Logs(it) => (&it.object.view, false),
         Verb::Shell(it) => (&it.object.view, false),
+        Verb::Console(it) => (&it.view, false),
+        Verb::Fmt(it) => (&it.view, false),
         Verb::ForceUnlock(it) => (&it.view, false),
         Verb::Graph(it) => (&it.view, false),
         Verb::Import(it) => (&it.view, false),
@@ -81,6 +85,8 @@ pub(crate) async fn run(
         Verb::Exec(args) => enter::exec(context, &args.object, &args.command, typed).await,
         Verb::Logs(args) => enter::logs(context, &args, typed).await,
         Verb::Shell(args) => enter::shell(context, &args.object, typed).await,
+        Verb::Console(args) => console::console(context, &args, typed).await,
+        Verb::Fmt(args) => Ok(fmt::fmt(context, &args)),
         Verb::ForceUnlock(args) => state::force_unlock(context, &args),
         Verb::Graph(args) => about::graph(context, &args),
         Verb::Import(args) => import::import(context, &args, typed).await,

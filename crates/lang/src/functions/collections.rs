@@ -81,9 +81,11 @@ fn length(args: &[Value]) -> Outcome {
             let max = value.len().unwrap_or(0) as u64;
             unknown(Some(1.min(max)), Some(max))
         }
-        (ValueKind::Unknown(known), ty)
-            if ty == Type::String || ty == Type::Dynamic || ty.is_collection() =>
-        {
+        (ValueKind::Unknown(known), Type::String) => {
+            let prefix = known.refinements.prefix.as_deref().unwrap_or_default();
+            unknown(Some(prefix.graphemes(true).count() as u64), None)
+        }
+        (ValueKind::Unknown(known), ty) if ty == Type::Dynamic || ty.is_collection() => {
             unknown(known.refinements.len_min, known.refinements.len_max)
         }
         _ => match value.len() {

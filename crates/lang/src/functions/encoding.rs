@@ -6,7 +6,7 @@ use std::io::Write;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use encoding_rs::Encoding;
-use plumb_model::value::{Type, Value, json};
+use plumb_model::value::{Refinements, Type, Value, ValueKind, json};
 
 use super::arguments::{any, string, text};
 use super::{Fault, Function, Kind, Outcome, Param, Returns, blame, fail};
@@ -15,7 +15,10 @@ const STR: &[Param] = &[string("str")];
 const RESULT: Returns = Returns::Always(Kind::String);
 
 pub(super) const FUNCTIONS: &[Function] = &[
-    Function::new("jsonencode", &[any("val").null().dynamic()], None, RESULT, |a| {
+    Function::new("jsonencode", &[any("val").null().dynamic().unknown()], None, RESULT, |a| {
+        if !a[0].is_wholly_known() {
+            return Ok(unknown_json(&a[0]));
+        }
         if let Some(bad) = infinite(&a[0]) {
             return fail(format!("cannot encode {bad} as JSON"));
         }
@@ -52,6 +55,25 @@ fn infinite(value: &Value) -> Option<String> {
         Some(number) => number.is_infinite().then(|| number.to_string()),
         None => value.values().find_map(infinite),
     }
+}
+
+/// What is known of the JSON of a value that is not known wholly: how it begins, unless it is null.
+fn unknown_json(value: &Value) -> Value {
+    let present = match value.kind() {
+        ValueKind::Unknown(it) => it.refinements.not_null,
+        _ => true,
+    };
+    let first = match value.ty() {
+        Type::String => "\"",
+        Type::List(_) | Type::Set(_) | Type::Tuple(_) => "[",
+        Type::Map(_) | Type::Object(_) => "{",
+        Type::Bool | Type::Number | Type::Dynamic => "",
+    };
+    let refinements = match present && !first.is_empty() {
+        true => Refinements::prefixed(first),
+        false => Refinements::not_null(),
+    };
+    Value::unknown_refined(Type::String, refinements)
 }
 
 fn base64_decode(args: &[Value]) -> Outcome {

@@ -153,10 +153,10 @@ fn zipmap(args: &[Value]) -> Outcome {
         return fail("values argument must be a list or tuple value");
     };
     let mut keys = Vec::new();
-    for key in strings(&args[0]) {
+    for (index, key) in strings(&args[0]).enumerate() {
         match key {
             Some(key) => keys.push(key),
-            None => return blame(0, "a key must not be null"),
+            None => return fail(format!("keys list has null value at index {index}")),
         }
     }
     if keys.len() != items.len() {

@@ -144,7 +144,7 @@ fn subnet(args: &[Value]) -> Outcome {
 }
 
 fn subnets(args: &[Value]) -> Outcome {
-    let range = Range::of(args)?;
+    let range = Range::of(args).map_err(|fault| Fault { arg: Some(0), ..fault })?;
     let kind = if range.bits == 32 { "IPv4" } else { "IPv6" };
     // The first free address, as an offset; none left once it passes the end.
     let mut free: u128 = 0;

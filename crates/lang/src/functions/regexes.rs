@@ -216,6 +216,16 @@ fn translate(pattern: &str) -> Result<String, String> {
                         }
                     }
                     'A' | 'z' if class.is_none() => out.extend(['\\', escaped]),
+                    'p' | 'P' | 'x' if chars.get(at) == Some(&'{') => {
+                        // A name or a code in braces, which are no repeat.
+                        let len = chars[at..].iter().position(|c| *c == '}');
+                        let Some(len) = len.map(|it| it + 1) else {
+                            return Err(format!("invalid escape sequence in \\{escaped}"));
+                        };
+                        out.extend(['\\', escaped]);
+                        out.extend(&chars[at..at + len]);
+                        at += len;
+                    }
                     'p' | 'P' | 'x' | 'a' | 'f' | 'n' | 'r' | 't' | 'v' => {
                         out.extend(['\\', escaped]);
                     }
@@ -315,6 +325,8 @@ mod tests {
             ("[[:alpha:]]+", "1ab", Some("ab")),
             ("[]a]+", "]a", Some("]a")),
             ("\\pL+", "1é", Some("é")),
+            ("\\p{Greek}+", "abcδεζ", Some("δεζ")),
+            ("[^\\P{Lu}]\\x{3b4}", "aΔδ", Some("Δδ")),
             ("[a-c--x]+", "-x", Some("-x")),
             ("\\x41\\101\\07", "AA\u{7}", Some("AA\u{7}")),
             ("\\bé", "é", None),

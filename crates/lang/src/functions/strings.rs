@@ -1,6 +1,6 @@
 //! Functions of strings. Length and position count grapheme clusters.
 
-use plumb_model::value::{Type, Value};
+use plumb_model::value::{Type, Value, ValueKind};
 use unicode_segmentation::UnicodeSegmentation;
 
 use super::arguments::{int, list_of_strings, number, string, strings, text};
@@ -36,12 +36,13 @@ pub(super) const FUNCTIONS: &[Function] = &[
     }),
     Function::new("title", &[string("str")], None, RESULT, title),
     Function::new("split", &[string("separator"), string("str")], None, LIST, split),
-    Function::new("startswith", &[string("str"), string("prefix").unknown()], None, BOOL, |a| {
-        Ok(match a[1].as_str() {
-            Some(prefix) => Value::bool(text(a, 0).starts_with(prefix)),
-            None => Value::unknown(Type::Bool).refine_not_null(),
-        })
-    }),
+    Function::new(
+        "startswith",
+        &[string("str").unknown(), string("prefix").unknown()],
+        None,
+        BOOL,
+        |a| Ok(starts_with(&a[0], &a[1])),
+    ),
     Function::new("endswith", &[string("str"), string("suffix")], None, BOOL, |a| {
         Ok(Value::bool(text(a, 0).ends_with(text(a, 1))))
     }),
@@ -94,6 +95,22 @@ pub fn dir_name(path: &str) -> String {
 }
 
 /// The shortest equal path: no `.`, no `..` that can be resolved, no doubled slashes.
+/// How an unknown text begins may be known.
+fn starts_with(text: &Value, prefix: &Value) -> Value {
+    let unknown = Value::unknown(Type::Bool).refine_not_null();
+    let Some(prefix) = prefix.as_str() else { return unknown };
+    match text.kind() {
+        ValueKind::String(text) => Value::bool(text.starts_with(prefix)),
+        _ if prefix.is_empty() => Value::bool(true),
+        ValueKind::Unknown(it) => match it.refinements.prefix.as_deref() {
+            Some(start) if start.starts_with(prefix) => Value::bool(true),
+            Some(start) if !start.is_empty() && start.len() >= prefix.len() => Value::bool(false),
+            _ => unknown,
+        },
+        _ => unknown,
+    }
+}
+
 fn clean(path: &str) -> String {
     let rooted = path.starts_with('/');
     let mut parts: Vec<&str> = Vec::new();

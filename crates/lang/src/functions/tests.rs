@@ -151,7 +151,7 @@ fn unknown_arguments_give_what_can_be_said() {
         chunklist[list["a", unknown(string)], 1] = list[list["a"], list[unknown(string)]]
         sum[[1, unknown(number)]] = unknown(number, not null)
         max[1, unknown(number)] = unknown(number, not null)
-        jsonencode[{a = 1, b = unknown(string)}] = unknown(string, not null)
+        jsonencode[{a = 1, b = unknown(string)}] = unknown(string, not null, "{"…)
         jsondecode[unknown(string)] = unknown(any)
         tostring[unknown(number)] = unknown(string)
         tonumber[unknown(any)] = unknown(number)

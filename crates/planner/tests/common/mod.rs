@@ -169,7 +169,9 @@ impl Lab {
         };
         let before = self.calls.len();
         let Planned { plan, known, providers, .. } = planned;
-        let (program, inputs) = (self.program.clone(), self.inputs.clone());
+        let program = self.program.clone();
+        let now = Some("2026-01-01T00:00:01Z".into());
+        let inputs = Inputs { apply_time: now, ..self.inputs.clone() };
         let schemas = self.schemas.clone();
         let input = RunInput {
             program: &program,
