@@ -421,8 +421,10 @@ fn words_of_help() {
           destroy       Destroy previously-created infrastructure
 
         All other commands:
+          console       Try expressions at an interactive command prompt
           drift         Tell whether the real infrastructure still is what the state says
           exec          Run a command inside a host, or in the network of a router
+          fmt           Reformat your configuration in the standard style
           force-unlock  Remove a stuck lock on the current workspace
           graph         Generate a Graphviz graph of the steps in an operation
           import        Associate existing infrastructure with a resource
