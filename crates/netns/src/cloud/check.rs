@@ -4,7 +4,7 @@ use std::net::Ipv4Addr;
 
 use super::addresses::{gateway, taken};
 use super::{Cloud, Key, own_ports, references};
-use crate::spec::{Interface, Kind, Network, Port, PortForward, RouterInterface, Spec};
+use crate::spec::{Interface, Kind, Network, Port, PortForward, Router, RouterInterface, Spec};
 use crate::wire::Refusal;
 
 /// Whether an object can be there. It itself is not, at this moment.
@@ -25,6 +25,7 @@ pub(super) fn spec(cloud: &Cloud, spec: &Spec) -> Result<(), Refusal> {
     match spec {
         Spec::Network(it) => network(it),
         Spec::Router(it) => {
+            circle(cloud, it)?;
             let Some(outside) = it.external_network.as_deref().and_then(|it| cloud.network(it))
             else {
                 return Ok(());
@@ -77,6 +78,72 @@ fn network(it: &Network) -> Result<(), Refusal> {
         return Err(Refusal::new("Invalid gateway", detail).at("gateway"));
     }
     Ok(())
+}
+
+/// Refuses routes by which packets would come back.
+fn circle(cloud: &Cloud, router: &Router) -> Result<(), Refusal> {
+    for route in &router.routes {
+        let mut way = vec![router];
+        let mut hop = route.next_hop;
+        while let Some(next) = at_address(cloud, way.last().unwrap_or(&router), router, hop) {
+            let seen = way.iter().any(|it| it.name == next.name);
+            way.push(next);
+            if seen {
+                let names: Vec<&str> = way.iter().map(|it| it.name.as_str()).collect();
+                let detail = format!(
+                    "What goes to {} goes in a circle: {}.",
+                    route.destination,
+                    names.join(", ")
+                );
+                return Err(Refusal::new("Routes in a circle", detail).at("route"));
+            }
+            let here = networks_of(cloud, next).any(|it| it.subnet.overlaps(route.destination));
+            let on = next.routes.iter().filter(|it| {
+                it.destination.prefix <= route.destination.prefix
+                    && it.destination.contains(route.destination.address)
+            });
+            match on.max_by_key(|it| it.destination.prefix) {
+                Some(on) if !here => hop = on.next_hop,
+                _ => break,
+            }
+        }
+    }
+    Ok(())
+}
+
+/// The router that has an address in one of the networks of another. `new` is not in the cloud yet.
+fn at_address<'a>(
+    cloud: &'a Cloud,
+    from: &'a Router,
+    new: &'a Router,
+    address: Ipv4Addr,
+) -> Option<&'a Router> {
+    networks_of(cloud, from).find_map(|network| {
+        let mut users = cloud.users(Kind::Network, &network.name);
+        let user = users.find(|it| cloud.objects[*it].address == Some(address))?;
+        let name = match &cloud.objects[user].spec {
+            Spec::RouterInterface(it) => &it.router,
+            Spec::Router(it) => &it.name,
+            _ => return None,
+        };
+        if *name == new.name {
+            return Some(new);
+        }
+        match &cloud.get(Kind::Router, name)?.spec {
+            Spec::Router(it) => Some(it),
+            _ => None,
+        }
+    })
+}
+
+/// The networks that a router is in.
+fn networks_of<'a>(cloud: &'a Cloud, router: &'a Router) -> impl Iterator<Item = &'a Network> {
+    let feet = cloud.users_of(Kind::Router, &router.name, Kind::RouterInterface);
+    let inside = feet.filter_map(|it| match &it.spec {
+        Spec::RouterInterface(it) => cloud.network(&it.network),
+        _ => None,
+    });
+    inside.chain(router.external_network.as_deref().and_then(|it| cloud.network(it)))
 }
 
 fn router_interface(cloud: &Cloud, it: &RouterInterface) -> Result<(), Refusal> {

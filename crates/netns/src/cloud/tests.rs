@@ -217,3 +217,42 @@ fn a_network_that_moves_takes_its_ports_along() {
     assert_eq!(at(Kind::Port, "a/0"), "10.9.0.128");
     assert_eq!(at(Kind::RouterInterface, "r/lan"), "10.9.0.1");
 }
+
+#[test]
+fn routes_in_a_circle_are_refused() {
+    let mut cloud = Cloud::default();
+    let router = |name: &str, routes: &[(&str, &str)]| {
+        Spec::Router(Router {
+            name: name.into(),
+            external_network: None,
+            external_address: None,
+            snat: true,
+            routes: routes
+                .iter()
+                .map(|(to, by)| crate::spec::Route {
+                    destination: cidr(to),
+                    next_hop: by.parse().unwrap(),
+                })
+                .collect(),
+        })
+    };
+    cloud.put(None, network("between", "10.0.0.0/24", None)).unwrap();
+    for (name, address) in [("a", "10.0.0.2"), ("b", "10.0.0.3"), ("c", "10.0.0.4")] {
+        cloud.put(None, router(name, &[])).unwrap();
+        let foot = RouterInterface {
+            name: format!("{name}/between"),
+            router: name.into(),
+            network: "between".into(),
+            address: Some(address.parse().unwrap()),
+        };
+        cloud.put(None, Spec::RouterInterface(foot)).unwrap();
+    }
+    cloud.put(None, router("a", &[("10.9.0.0/16", "10.0.0.3")])).unwrap();
+    cloud.put(None, router("b", &[("10.9.0.0/16", "10.0.0.4")])).unwrap();
+    assert_eq!(
+        refused(&cloud, router("c", &[("10.9.1.0/24", "10.0.0.2")])),
+        "route: Routes in a circle What goes to 10.9.1.0/24 goes in a circle: c, a, b, c."
+    );
+    assert!(refused(&cloud, router("c", &[("10.0.0.0/8", "10.0.0.4")])).contains("c, c"));
+    cloud.put(None, router("c", &[("10.8.0.0/16", "10.0.0.2")])).unwrap();
+}
