@@ -97,6 +97,9 @@ impl Found<'_> {
             let is = is.mac.as_deref().unwrap_or("unknown");
             self.link(name, link, format!("the hardware address of {link} is {is}"));
         }
+        if was.shape != is.shape {
+            self.link(name, link, format!("{link} is not as slow as it was made"));
+        }
         if was.bridge != is.bridge || was.master != is.master {
             self.link(name, link, format!("{link} is plugged in elsewhere"));
         }

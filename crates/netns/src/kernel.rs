@@ -3,6 +3,7 @@
 mod attributes;
 mod nft;
 mod route;
+mod shape;
 mod socket;
 mod space;
 
@@ -258,6 +259,9 @@ impl Kernel {
                 anew.insert(link.clone());
             }
             let was = was.unwrap_or(&none);
+            if was.shape != it.shape {
+                requests.push(shape::set(link, at, &it.shape));
+            }
             for address in was.addresses.difference(&it.addresses) {
                 requests.push(route::delete_address(link, at, *address));
                 anew.insert(link.clone());

@@ -217,8 +217,12 @@ fn host(cloud: &Cloud, it: &Host, cables: &mut Vec<Cable>) -> Namespace {
         {
             continue;
         }
-        let here_link =
-            Link { mtu: 1500, addresses: BTreeSet::from([*address]), ..Link::default() };
+        let here_link = Link {
+            mtu: 1500,
+            addresses: BTreeSet::from([*address]),
+            shape: link.shape.clone(),
+            ..Link::default()
+        };
         namespace.links.insert(name.clone(), here_link);
         // Both ends would say the same.
         if a.namespace == here {

@@ -340,6 +340,27 @@ pub struct Link {
     pub name: String,
     /// Its two ends: host and address there.
     pub ends: [(String, Cidr); 2],
+    /// How well it carries, in each direction.
+    #[serde(default)]
+    pub shape: Shape,
+}
+
+/// How well something carries; None: as well as it can.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shape {
+    /// Bits a second: a multiple of 8.
+    pub rate: Option<u64>,
+    /// Microseconds that everything is late.
+    pub delay: Option<u32>,
+    /// Packets of a million that are lost.
+    pub loss: Option<u32>,
+}
+
+impl Shape {
+    /// Whether it takes more of the kernel than a token bucket.
+    pub(crate) fn needs_netem(&self) -> bool {
+        self.delay.is_some() || self.loss.is_some()
+    }
 }
 
 impl Spec {

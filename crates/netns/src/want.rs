@@ -65,7 +65,11 @@ pub struct Link {
     pub master: Option<String>,
     /// With their subnets.
     pub addresses: BTreeSet<Cidr>,
+    /// What becomes of what leaves by it.
+    pub shape: Shape,
 }
+
+pub use crate::spec::Shape;
 
 /// A route.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]

@@ -12,12 +12,13 @@ use plumb_netns::client::Client;
 use plumb_netns::spec::*;
 use plumb_netns::wire::{Reply, Request};
 
-const CASES: [Case; 6] = [
+const CASES: [Case; 7] = [
     ("it starts when asked and ends when nothing is left", starts_and_ends),
     ("a call is found by its token, and is done once", tokens),
     ("what cannot be is refused and changes nothing", refusals),
     ("what was changed by hand is told and repaired", drift),
     ("a cloud whose holder was killed is empty", killed),
+    ("a cable may be slower than it could be", cables),
     ("by the machine's uplink go root's networks only", uplink),
 ];
 
@@ -202,4 +203,82 @@ fn uplink(folder: &Path) {
     assert_eq!((run("ip -o link"), run("nft list ruleset")), before);
     peer.kill().unwrap();
     peer.wait().unwrap();
+}
+
+fn cables(folder: &Path) {
+    let mut client = Client::start(folder).unwrap();
+    let holder = pid(&mut client);
+    let host = |name: &str| {
+        Spec::Host(Host {
+            name: name.into(),
+            interfaces: Vec::new(),
+            root: Root::Machine,
+            command: Vec::new(),
+            env: Default::default(),
+            files: Default::default(),
+            restart: Restart::No,
+            health: None,
+            limits: Limits::default(),
+        })
+    };
+    make(&mut client, host("a"));
+    make(&mut client, host("b"));
+    let cable = |rate: Option<u64>, delay: Option<u32>| {
+        Spec::Link(Link {
+            name: "ab".into(),
+            ends: [
+                ("a".into(), "10.9.0.1/30".parse().unwrap()),
+                ("b".into(), "10.9.0.2/30".parse().unwrap()),
+            ],
+            shape: Shape { rate, delay, loss: None },
+        })
+    };
+    // Whether this kernel can delay.
+    let probe = Command::new("unshare")
+        .args(["-Urn", "tc", "qdisc", "add", "dev", "lo", "root", "netem", "delay", "1ms"])
+        .env("PATH", "/usr/bin:/bin:/usr/sbin:/sbin")
+        .output();
+    match (probe.unwrap().status.success(), create(&mut client, "late", cable(None, Some(5000)))) {
+        (true, Reply::Done(_)) => {
+            assert!(read(&mut client, Kind::Link, "ab").unwrap().given.drift.is_empty());
+            client.call(&Request::Delete { kind: Kind::Link, name: "ab".into() }).unwrap();
+        }
+        (false, Reply::Refused { refusal, left: None }) => {
+            assert_eq!(refusal.argument.as_deref(), Some("delay_ms"), "{refusal:?}");
+            assert!(refusal.detail.contains("sch_netem"), "{refusal:?}");
+        }
+        (can, other) => panic!("netem {can}: {other:?}"),
+    }
+    assert!(read(&mut client, Kind::Link, "ab").is_none());
+    make(&mut client, cable(Some(800_000), None));
+    assert!(read(&mut client, Kind::Link, "ab").unwrap().given.drift.is_empty());
+    let enter = |client: &mut Client| {
+        let pid = match client.call(&Request::Hello).unwrap() {
+            Reply::Hello { pid, .. } => pid,
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(pid, holder);
+        client.enter(Kind::Host, "a").unwrap()
+    };
+    // Somebody takes the brake off: seen from outside the host, who may not.
+    drop(enter(&mut client));
+    let init = read(&mut client, Kind::Host, "a").unwrap().given.pid.unwrap();
+    let mut brake = Command::new("nsenter");
+    if !rustix::process::getuid().is_root() {
+        brake.args([format!("--user=/proc/{holder}/ns/user"), "--preserve-credentials".into()]);
+    }
+    brake.arg(format!("--net=/proc/{init}/ns/net")).env("PATH", "/usr/bin:/bin:/usr/sbin:/sbin");
+    brake.args(["sh", "-c", "tc qdisc del root dev $(ip -o link | grep -o 'lnk[0-9]*' | head -1)"]);
+    let done = brake.output().unwrap();
+    assert!(done.status.success(), "{done:?}");
+    let told = read(&mut client, Kind::Link, "ab").unwrap();
+    assert!(told.given.drift[0].ends_with("is not as slow as it was made"), "{told:?}");
+    client.call(&Request::Update { spec: told.spec }).unwrap();
+    assert!(read(&mut client, Kind::Link, "ab").unwrap().given.drift.is_empty());
+    // Another speed, and none, in place.
+    for rate in [Some(8_000_000), None, Some(80_000_000_000)] {
+        client.call(&Request::Update { spec: cable(rate, None) }).unwrap();
+        let now = read(&mut client, Kind::Link, "ab").unwrap();
+        assert!(now.given.drift.is_empty(), "{rate:?}: {now:?}");
+    }
 }

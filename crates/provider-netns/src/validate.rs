@@ -91,6 +91,11 @@ impl<'a> Check<'a> {
         found
     }
 
+    /// A number, whole or not.
+    pub(crate) fn decimal(&self, name: &str) -> Option<f64> {
+        Some(self.known(name)?.as_number()?.to_f64())
+    }
+
     /// A whole number in a range.
     pub(crate) fn number(&mut self, name: &str, min: i64, max: i64) -> Option<i64> {
         let value = self.known(name)?.as_number()?;

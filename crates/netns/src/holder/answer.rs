@@ -148,6 +148,10 @@ impl Held {
             None => self.reach(&concerned),
             Some(_) => self.repair(&concerned),
         };
+        let made = made.map_err(|refusal| match &spec {
+            Spec::Link(it) if it.shape.needs_netem() => refusal.at("delay_ms"),
+            _ => refusal,
+        });
         let made = made.and_then(|()| self.beyond_network(&spec, before.as_ref()));
         made.inspect_err(|_| match before {
             Some(spec) => {

@@ -11,8 +11,9 @@ use nix::sched::CloneFlags;
 
 use super::nft::{self, Told};
 use super::route;
+use super::shape;
 use super::socket::{Netlink, Refused};
-use crate::want::{Chain, Namespace, Rule, Table};
+use crate::want::{Chain, Namespace, Rule, Shape, Table};
 
 /// The table's name in a namespace of the cloud's.
 const TABLE: &str = "plumb";
@@ -178,7 +179,9 @@ impl Space {
             }
             _ => self.links_and_routes(expected)?,
         };
-        if (&seen.links, &seen.routes) == (&expected.links, &expected.routes) {
+        // Nobody tells of changed shapes.
+        let shaped = expected.links.values().any(|it| it.shape != Shape::default());
+        if !shaped && (&seen.links, &seen.routes) == (&expected.links, &expected.routes) {
             let (links, routes) = (seen.links.clone(), seen.routes.clone());
             let so = Namespace { links, routes, ..Namespace::default() };
             self.settled = Some((so, ends.clone()));
@@ -235,6 +238,14 @@ impl Space {
             let link = name_of.get(&index).and_then(|it| seen.links.get_mut(it));
             if let Some(link) = link {
                 link.addresses.insert(address);
+            }
+        }
+        if expected.links.values().any(|it| it.shape != Shape::default()) {
+            for answer in self.route.list(&shape::list()).map_err(failed)? {
+                let Some((index, shape)) = shape::told(&answer) else { continue };
+                if let Some(link) = name_of.get(&index).and_then(|it| seen.links.get_mut(it)) {
+                    link.shape = shape;
+                }
             }
         }
         for message in self.route.list_routes(&route::list_routes()).map_err(failed)? {

@@ -24,6 +24,12 @@ pub(crate) struct Link {
     /// Where it ends.
     #[attr(block, min = 2, max = 2)]
     end: Vec<End>,
+    /// How much it carries in each direction, in kilobits a second; as much as it can when left out.
+    rate_kbit: Option<u64>,
+    /// How late everything arrives, in milliseconds. The kernel must have `sch_netem`.
+    delay_ms: Option<f64>,
+    /// How many packets of a hundred are lost. The kernel must have `sch_netem`.
+    loss_percent: Option<f64>,
     /// What the kernel has otherwise than it was made, in words. An apply repairs it.
     #[attr(computed)]
     drift: Vec<String>,
@@ -38,6 +44,10 @@ pub(crate) struct End {
     address: String,
 }
 
+/// The least and the most of what says how a cable carries.
+const SHAPE: [(&str, f64, f64); 3] =
+    [("rate_kbit", 8.0, 1e9), ("delay_ms", 0.001, 1e6), ("loss_percent", 0.0001, 100.0)];
+
 impl Shape for Link {
     const OF: Kind = Kind::Link;
     const RULES: Rules = Rules {
@@ -50,6 +60,14 @@ impl Shape for Link {
             check.name("name");
             let mut ends = Vec::new();
             check.each("end", |end| ends.push((end.text("host"), end.cidr("address"))));
+            for (name, least, most) in SHAPE {
+                if let Some(number) = check.decimal(name)
+                    && !(least..=most).contains(&number)
+                {
+                    let detail = format!("{number} is not from {least} to {most}.");
+                    check.refuse(name, &format!("Invalid {name}"), detail);
+                }
+            }
             let [(a, at_a), (b, at_b)] = &ends[..] else { return };
             if a.is_some() && a == b {
                 check.refuse("end", "Link to itself", "Its ends are in one host. Name another.");
@@ -69,7 +87,12 @@ impl Shape for Link {
             let detail = format!("A link has two, found {}.", it.len());
             Failure::new("Wrong number of ends", detail)
         })?;
-        Ok(Spec::Link(spec::Link { name: self.name.clone(), ends }))
+        let shape = spec::Shape {
+            rate: self.rate_kbit.map(|it| it * 1000),
+            delay: self.delay_ms.map(|it| (it * 1000.0).round() as u32),
+            loss: self.loss_percent.map(|it| (it * 10_000.0).round() as u32),
+        };
+        Ok(Spec::Link(spec::Link { name: self.name.clone(), ends, shape }))
     }
 
     fn observed(self, object: &Object, _: &Context) -> Option<Link> {
@@ -80,6 +103,9 @@ impl Shape for Link {
             id: Some(it.name.clone()),
             name: it.name.clone(),
             end: it.ends.iter().map(end).collect(),
+            rate_kbit: it.shape.rate.map(|it| it / 1000),
+            delay_ms: it.shape.delay.map(|it| f64::from(it) / 1000.0),
+            loss_percent: it.shape.loss.map(|it| f64::from(it) / 10_000.0),
             drift: object.given.drift.clone(),
         })
     }
