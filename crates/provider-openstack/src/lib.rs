@@ -2,3 +2,21 @@
 //!
 //! Names, types and flags are those of terraform-provider-openstack, so that files written for it
 //! work unchanged.
+
+mod auth;
+mod change;
+mod cloud;
+mod config;
+mod data;
+mod json;
+mod kinds;
+mod lookup;
+mod neutron;
+mod plan;
+mod provider;
+mod range;
+mod session;
+mod stamp;
+mod table;
+
+pub use provider::OpenStackProvider;

@@ -1,0 +1,3 @@
+#[derive(Default)]
+pub(crate) struct Arguments {}
+pub(crate) struct Settings {}

@@ -1,0 +1,138 @@
+//! A cloud that we are connected to: the session, and what calls of one kind owe each other.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use plumb_model::event::Remote;
+use plumb_model::state::Token;
+use plumb_model::value::Value;
+use plumb_provider::{CallContext, Failure, Outcome, Progress};
+use tokio::time::Instant;
+
+use crate::session::{ApiError, Session};
+
+/// How long something that is in use may take to be let go of.
+pub(crate) const IN_USE_MAX: Duration = Duration::from_secs(60);
+
+/// A connection.
+pub(crate) struct Cloud {
+    pub(crate) session: Session,
+    /// Paths in configurations are relative to this directory.
+    pub(crate) directory: PathBuf,
+    locks: Mutex<BTreeMap<String, Arc<tokio::sync::Mutex<()>>>>,
+}
+
+/// What is done with the objects of one resource type.
+#[async_trait]
+pub(crate) trait Calls: Send + Sync {
+    /// What the objects are now, in order.
+    async fn read(&self, cloud: &Cloud, stored: &[&Remote])
+    -> Vec<Result<Option<Remote>, Failure>>;
+
+    /// What the call `token` made.
+    async fn find(
+        &self,
+        cloud: &Cloud,
+        token: Token,
+        planned: &Value,
+    ) -> Result<Option<Remote>, Failure>;
+
+    /// The object that a person names.
+    async fn import(&self, cloud: &Cloud, id: &str) -> Result<Option<Remote>, Failure>;
+
+    async fn create(&self, cloud: &Cloud, call: &CallContext, planned: &Value) -> Outcome;
+
+    async fn update(
+        &self,
+        cloud: &Cloud,
+        call: &CallContext,
+        prior: &Remote,
+        planned: &Value,
+    ) -> Outcome;
+
+    async fn delete(&self, cloud: &Cloud, call: &CallContext, prior: &Remote) -> Outcome;
+}
+
+impl Cloud {
+    pub(crate) fn new(session: Session, directory: PathBuf) -> Cloud {
+        Cloud { session, directory, locks: Mutex::default() }
+    }
+
+    /// The region's name as a value.
+    pub(crate) fn region(&self) -> Value {
+        self.session.region().map_or_else(|| Value::string(""), Value::string)
+    }
+
+    /// One at a time changes the object `id`: some services lose changes that come together.
+    pub(crate) async fn alone(&self, id: &str) -> tokio::sync::OwnedMutexGuard<()> {
+        let lock = {
+            let mut locks = self.locks.lock().unwrap_or_else(PoisonError::into_inner);
+            locks.entry(id.to_owned()).or_default().clone()
+        };
+        lock.lock_owned().await
+    }
+}
+
+/// Asks again, ever less often, while `worth` says so and time is left.
+pub(crate) async fn patiently<T, F>(
+    max: Duration,
+    worth: impl Fn(&ApiError) -> bool,
+    mut ask: impl FnMut() -> F,
+) -> Result<T, ApiError>
+where
+    F: Future<Output = Result<T, ApiError>>,
+{
+    let deadline = Instant::now() + max;
+    let mut pause = Duration::from_millis(250);
+    loop {
+        match ask().await {
+            Err(error) if worth(&error) && Instant::now() + pause < deadline => {
+                tokio::time::sleep(pause).await;
+                pause = (pause * 2).min(Duration::from_secs(5));
+            }
+            answer => return answer,
+        }
+    }
+}
+
+/// Looks ever less often until there is an answer. How long that may take is the engine's business.
+pub(crate) async fn until<T, F>(mut look: impl FnMut() -> F) -> Result<T, Failure>
+where
+    F: Future<Output = Result<Option<T>, Failure>>,
+{
+    let mut pause = Duration::from_millis(300);
+    loop {
+        if let Some(answer) = look().await? {
+            return Ok(answer);
+        }
+        tokio::time::sleep(pause).await;
+        pause = (pause * 3 / 2).min(Duration::from_secs(5));
+    }
+}
+
+/// Tells a person what is waited for.
+pub(crate) fn tell(call: &CallContext, message: impl Into<String>) {
+    (call.progress)(Progress { message: message.into(), amount: None });
+}
+
+/// What came of a request that changes nothing unless it is answered with yes.
+pub(crate) fn refused(error: &ApiError, doing: &str) -> Outcome {
+    let failure = error.failure(doing);
+    match error {
+        ApiError::Lost { .. } => Outcome::lost(failure),
+        ApiError::Unsent { .. } | ApiError::Refused { .. } => Outcome::failed(failure),
+    }
+}
+
+/// An object as it is.
+pub(crate) fn whole(attrs: Value) -> Remote {
+    Remote { attrs, private: None, complete: true }
+}
+
+/// The identifier that is stored.
+pub(crate) fn id_of(object: &Remote) -> &str {
+    object.attrs.get_attr("id").and_then(Value::as_str).unwrap_or_default()
+}

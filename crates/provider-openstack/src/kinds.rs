@@ -1,0 +1,50 @@
+//! The resource types.
+
+pub(crate) mod floatingip;
+pub(crate) mod network;
+pub(crate) mod port;
+pub(crate) mod router;
+pub(crate) mod router_interface;
+pub(crate) mod secgroup;
+pub(crate) mod secgroup_rule;
+pub(crate) mod subnet;
+
+use plumb_model::addr::Kind;
+use plumb_model::schema::ResourceSchema;
+use plumb_provider::Failure;
+
+use crate::cloud::Calls;
+use crate::plan::{self, Rules};
+use crate::table::Table;
+
+/// A resource type.
+pub(crate) struct Of {
+    pub(crate) table: fn() -> &'static Table,
+    pub(crate) schema: fn() -> ResourceSchema,
+    pub(crate) calls: &'static dyn Calls,
+}
+
+/// All of them.
+pub(crate) static ALL: &[Of] = &[
+    of(&floatingip::FloatingIp),
+    of(&network::Network),
+    of(&port::Port),
+    of(&router::Router),
+    of(&router_interface::RouterInterface),
+    of(&secgroup::SecurityGroup),
+    of(&secgroup_rule::SecurityGroupRule),
+    of(&subnet::Subnet),
+];
+
+const fn of<K: Rules + Calls>(calls: &'static K) -> Of {
+    Of { table: K::table, schema: plan::schema::<K>, calls }
+}
+
+/// What is done with a resource type.
+pub(crate) fn calls(kind: &Kind) -> Result<&'static dyn Calls, Failure> {
+    let found = ALL.iter().find(|it| (it.table)().kind == &**kind);
+    found.map(|it| it.calls).ok_or_else(|| {
+        let detail = format!("The OpenStack provider has no `{}`.", &**kind);
+        Failure::new("Invalid resource type", detail)
+    })
+}

@@ -1,0 +1,324 @@
+//! What all kinds of Neutron have in common: a collection, one object each, tags, a description.
+
+use async_trait::async_trait;
+use plumb_model::event::{Effect, Remote};
+use plumb_model::state::Token;
+use plumb_model::value::Value;
+use plumb_provider::{CallContext, Failure, Outcome};
+use serde_json::{Map, Value as Json, json};
+
+use crate::change::Change;
+use crate::cloud::{Calls, Cloud, IN_USE_MAX, id_of, patiently, refused, whole};
+use crate::json::{self, Attrs, str_at, wrapped};
+use crate::plan::Rules;
+use crate::session::{ApiError, Service};
+use crate::stamp;
+
+/// So many objects are asked for in one request: their identifiers have to fit into its first line.
+const IDS_MAX: usize = 100;
+
+/// What Neutron calls a kind.
+pub(crate) struct Api {
+    /// Its collection: `/networks`.
+    pub(crate) path: &'static str,
+    /// One of it in a body: `network`.
+    pub(crate) one: &'static str,
+    /// Several of it: `networks`.
+    pub(crate) many: &'static str,
+    /// For messages: `network`.
+    pub(crate) noun: &'static str,
+    /// It can have tags.
+    pub(crate) tags: bool,
+    /// Members that are read besides those of the rows.
+    pub(crate) keys: &'static [&'static str],
+}
+
+/// A kind that Neutron keeps in a collection.
+#[async_trait]
+pub(crate) trait Neutron: Rules + Send + Sync {
+    fn api(&self) -> &'static Api;
+
+    /// Puts what the rows cannot say into a request.
+    async fn fill(
+        &self,
+        cloud: &Cloud,
+        change: &Change<'_>,
+        body: &mut Map<String, Json>,
+    ) -> Result<(), Failure> {
+        let _ = (cloud, change, body);
+        Ok(())
+    }
+
+    /// Reads what the rows cannot say. `base` is how the object was written, if it is ours.
+    fn observe(&self, json: &Json, base: Option<&Value>, attrs: &mut Attrs) {
+        let _ = (json, base, attrs);
+    }
+
+    /// Makes it what it was meant to be, once it is there; says what it is then, if that is known.
+    async fn finish(&self, cloud: &Cloud, planned: &Value, json: &mut Json) -> Result<(), Failure> {
+        let _ = (cloud, planned, json);
+        Ok(())
+    }
+
+    /// Whether the same request may be answered otherwise a little later.
+    fn passes(&self, error: &ApiError) -> bool {
+        let _ = error;
+        false
+    }
+
+    /// Gets things out of the way before it is deleted.
+    async fn empty(&self, cloud: &Cloud, prior: &Remote) -> Result<(), Failure> {
+        let _ = (cloud, prior);
+        Ok(())
+    }
+}
+
+/// The object that an answer tells of.
+pub(crate) fn observed<N: Neutron>(
+    kind: &N,
+    cloud: &Cloud,
+    json: &Json,
+    base: Option<&Value>,
+) -> Value {
+    let mut json = json.clone();
+    stamp::hide(&mut json);
+    let mut attrs = N::table().read(&json);
+    json::set(&mut attrs, "region", cloud.region());
+    // What Neutron never tells of is as it was written.
+    for field in N::table().fields.iter().filter(|it| it.key.is_none() && it.name != "region") {
+        if let Some(value) = base.and_then(|it| it.get_attr(field.name)) {
+            json::set(&mut attrs, field.name, value.clone());
+        }
+    }
+    if let Some(timeouts) = base.and_then(|it| it.get_attr("timeouts")) {
+        json::set(&mut attrs, "timeouts", timeouts.clone());
+    }
+    kind.observe(&json, base, &mut attrs);
+    Value::object(attrs)
+}
+
+/// `?fields=id&fields=name…`: only what is read is told.
+fn fields<N: Neutron>(kind: &N) -> String {
+    let mut keys: Vec<&str> = N::table().keys().chain(kind.api().keys.iter().copied()).collect();
+    keys.push("id");
+    keys.sort_unstable();
+    keys.dedup();
+    keys.iter().map(|it| format!("fields={it}")).collect::<Vec<_>>().join("&")
+}
+
+/// The objects of these identifiers, in as few requests as can be.
+pub(crate) async fn by_ids<N: Neutron>(
+    kind: &N,
+    cloud: &Cloud,
+    ids: &[&str],
+) -> Result<Vec<Json>, ApiError> {
+    let api = kind.api();
+    let fields = fields(kind);
+    let mut all = Vec::with_capacity(ids.len());
+    for ids in ids.chunks(IDS_MAX) {
+        let ids: String = ids.iter().map(|id| format!("id={}&", escaped(id))).collect();
+        let path = format!("{}?{ids}{fields}", api.path);
+        all.extend(cloud.session.list(Service::Network, &path, api.many).await?);
+    }
+    Ok(all)
+}
+
+/// Text as a part of an address.
+pub(crate) fn escaped(text: &str) -> String {
+    let plain = |it: u8| it.is_ascii_alphanumeric() || matches!(it, b'-' | b'_' | b'.' | b'~');
+    text.bytes()
+        .map(|it| if plain(it) { char::from(it).to_string() } else { format!("%{it:02X}") })
+        .collect()
+}
+
+#[async_trait]
+impl<N: Neutron> Calls for N {
+    async fn read(
+        &self,
+        cloud: &Cloud,
+        stored: &[&Remote],
+    ) -> Vec<Result<Option<Remote>, Failure>> {
+        let ids: Vec<&str> = stored.iter().map(|it| id_of(it)).collect();
+        let all = match by_ids(self, cloud, &ids).await {
+            Ok(all) => all,
+            Err(error) => {
+                let failure = error.failure(&format!("read {}s", self.api().noun));
+                return stored.iter().map(|_| Err(failure.clone())).collect();
+            }
+        };
+        let by_id: std::collections::BTreeMap<&str, &Json> =
+            all.iter().map(|it| (str_at(it, "id"), it)).collect();
+        let one = |it: &&Remote| {
+            let json = by_id.get(id_of(it))?;
+            let attrs = observed(self, cloud, json, Some(&it.attrs));
+            Some(Remote { attrs, ..(*it).clone() })
+        };
+        stored.iter().map(|it| Ok(one(it))).collect()
+    }
+
+    async fn find(
+        &self,
+        cloud: &Cloud,
+        token: Token,
+        planned: &Value,
+    ) -> Result<Option<Remote>, Failure> {
+        let api = self.api();
+        let written = planned.get_attr("description").and_then(Value::as_str);
+        let stamped = escaped(&stamp::on(written, token));
+        let path = format!("{}?description={stamped}&{}", api.path, fields(self));
+        let found = cloud.session.list(Service::Network, &path, api.many).await;
+        let found = found.map_err(|it| it.failure(&format!("look for a {}", api.noun)))?;
+        let Some(mut json) = found.into_iter().next() else { return Ok(None) };
+        // It may have died between making and finishing.
+        finish(self, cloud, planned, &mut json).await?;
+        Ok(Some(whole(observed(self, cloud, &json, Some(planned)))))
+    }
+
+    async fn import(&self, cloud: &Cloud, id: &str) -> Result<Option<Remote>, Failure> {
+        let found = by_ids(self, cloud, &[id]).await;
+        let found =
+            found.map_err(|it| it.failure(&format!("read the {} {id}", self.api().noun)))?;
+        Ok(found.first().map(|it| whole(observed(self, cloud, it, None))))
+    }
+
+    async fn create(&self, cloud: &Cloud, call: &CallContext, planned: &Value) -> Outcome {
+        let api = self.api();
+        let change = Change { planned, prior: None };
+        let mut body = N::table().body(planned, None);
+        if let Err(failure) = self.fill(cloud, &change, &mut body).await {
+            return Outcome::failed(failure);
+        }
+        for (key, value) in change.strings_of("value_specs") {
+            body.insert(key, value.into());
+        }
+        stamp::put(&mut body, call.token);
+        let body = wrapped(api.one, body);
+        let request = || cloud.session.post(Service::Network, api.path, &body);
+        let made = patiently(2 * IN_USE_MAX, |it| self.passes(it), request).await;
+        let mut json = match made {
+            Ok(answer) => answer.get(api.one).cloned().unwrap_or_default(),
+            Err(error) => return refused(&error, &format!("create the {}", named(api, planned))),
+        };
+        let finished = finish(self, cloud, planned, &mut json).await;
+        let attrs = observed(self, cloud, &json, Some(planned));
+        match finished {
+            Ok(()) => Outcome::made(attrs),
+            Err(failure) => Outcome::failed_leaving(Effect::Made(whole(attrs)), failure),
+        }
+    }
+
+    async fn update(
+        &self,
+        cloud: &Cloud,
+        _call: &CallContext,
+        prior: &Remote,
+        planned: &Value,
+    ) -> Outcome {
+        let (api, id) = (self.api(), id_of(prior));
+        let change = Change { planned, prior: Some(&prior.attrs) };
+        let mut body = N::table().body(planned, Some(&prior.attrs));
+        if let Err(failure) = self.fill(cloud, &change, &mut body).await {
+            return Outcome::failed(failure);
+        }
+        let doing = || format!("change the {}", named(api, planned));
+        let mut left = None;
+        if !body.is_empty() {
+            let (path, body) = (format!("{}/{id}", api.path), wrapped(api.one, body));
+            let request = || cloud.session.put(Service::Network, &path, &body);
+            match patiently(IN_USE_MAX, |it| self.passes(it), request).await {
+                Ok(answer) => left = answer.get(api.one).cloned(),
+                Err(error) => return refused(&error, &doing()),
+            }
+        }
+        if api.tags && change.of("tags") {
+            match retag(self, cloud, id, planned).await {
+                Ok(tags) => {
+                    if let Some(json) = &mut left {
+                        json["tags"] = tags;
+                    }
+                }
+                Err(failure) => {
+                    let is = left.map(|it| whole(observed(self, cloud, &it, Some(planned))));
+                    let left = is.map_or(Effect::Nothing, Effect::Made);
+                    return Outcome::failed_leaving(left, failure);
+                }
+            }
+        }
+        if left.is_none() {
+            match by_ids(self, cloud, &[id]).await {
+                Ok(found) => left = found.into_iter().next(),
+                Err(error) => return Outcome::lost(error.failure(&doing())),
+            }
+        }
+        match left {
+            Some(json) => Outcome::made(observed(self, cloud, &json, Some(planned))),
+            None => {
+                let failure = Failure::new(format!("Cannot {}", doing()), "It is gone.");
+                Outcome::failed_leaving(Effect::Deleted, failure)
+            }
+        }
+    }
+
+    async fn delete(&self, cloud: &Cloud, _call: &CallContext, prior: &Remote) -> Outcome {
+        let (api, id) = (self.api(), id_of(prior));
+        if let Err(failure) = self.empty(cloud, prior).await {
+            return Outcome::failed(failure);
+        }
+        let path = format!("{}/{id}", api.path);
+        // What still uses it may be on its way out.
+        let request = || cloud.session.delete(Service::Network, &path);
+        match patiently(IN_USE_MAX, ApiError::is_conflict, request).await {
+            Ok(()) => Outcome::deleted(),
+            Err(error) if error.is_missing() => Outcome::deleted(),
+            Err(error) => refused(&error, &format!("delete the {}", named(api, &prior.attrs))),
+        }
+    }
+}
+
+/// Tags cannot be given in the request that makes an object.
+async fn finish<N: Neutron>(
+    kind: &N,
+    cloud: &Cloud,
+    planned: &Value,
+    json: &mut Json,
+) -> Result<(), Failure> {
+    if kind.api().tags
+        && planned.get_attr("tags").is_some_and(|it| it.is_present() && !it.is_empty())
+    {
+        let id = str_at(json, "id").to_owned();
+        json["tags"] = retag(kind, cloud, &id, planned).await?;
+    }
+    let description = planned.get_attr("description").and_then(Value::as_str).unwrap_or_default();
+    if stamp::cuts(description) && str_at(json, "description") != description {
+        let path = format!("{}/{}", kind.api().path, str_at(json, "id"));
+        let body = json!({ kind.api().one: { "description": description } });
+        let answer = cloud.session.put(Service::Network, &path, &body).await;
+        answer.map_err(|it| it.failure(&format!("describe the {}", named(kind.api(), planned))))?;
+        json["description"] = description.into();
+    }
+    kind.finish(cloud, planned, json).await
+}
+
+async fn retag<N: Neutron>(
+    kind: &N,
+    cloud: &Cloud,
+    id: &str,
+    planned: &Value,
+) -> Result<Json, Failure> {
+    let api = kind.api();
+    let tags: Vec<Json> =
+        planned.get_attr("tags").into_iter().flat_map(Value::values).map(json::to_json).collect();
+    let body = json!({ "tags": tags });
+    let path = format!("{}/{id}/tags", api.path);
+    let answer = cloud.session.put(Service::Network, &path, &body).await;
+    let answer = answer.map_err(|it| it.failure(&format!("tag the {}", named(api, planned))))?;
+    Ok(answer.get("tags").cloned().unwrap_or(Json::Array(tags)))
+}
+
+/// `network "lab"`, or `network` if it has no name.
+fn named(api: &Api, object: &Value) -> String {
+    match object.get_attr("name").and_then(Value::as_str) {
+        Some(name) if !name.is_empty() => format!("{} {name:?}", api.noun),
+        _ => api.noun.to_owned(),
+    }
+}

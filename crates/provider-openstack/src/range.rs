@@ -1,0 +1,71 @@
+//! Ranges of addresses.
+
+use std::net::IpAddr;
+
+/// A range of addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Range {
+    first: IpAddr,
+    bits: u8,
+}
+
+impl Range {
+    pub(crate) fn parse(text: &str) -> Option<Range> {
+        let (first, bits) = text.split_once('/')?;
+        let (first, bits): (IpAddr, u8) = (first.parse().ok()?, bits.parse().ok()?);
+        let max = Range::of(first).bits;
+        (bits <= max).then_some(Range { first, bits })
+    }
+
+    /// A single address.
+    pub(crate) fn of(address: IpAddr) -> Range {
+        Range { first: address, bits: if address.is_ipv4() { 32 } else { 128 } }
+    }
+
+    pub(crate) fn contains(self, address: IpAddr) -> bool {
+        self.first.is_ipv4() == address.is_ipv4()
+            && number(self.first) & self.mask() == number(address) & self.mask()
+    }
+
+    /// Whether both mean the same addresses.
+    pub(crate) fn is(self, other: Range) -> bool {
+        self.bits == other.bits && self.contains(other.first)
+    }
+
+    fn mask(self) -> u128 {
+        u128::MAX.checked_shl(128 - u32::from(self.bits)).unwrap_or(0)
+    }
+
+    pub(crate) fn text(self) -> String {
+        format!("{}/{}", self.first, self.bits)
+    }
+}
+
+/// Addresses of both versions begin at the same bit.
+fn number(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(it) => u128::from(it.to_bits()) << 96,
+        IpAddr::V6(it) => it.to_bits(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ranges() {
+        let range = Range::parse("10.1.0.0/16").unwrap();
+        assert!(range.contains("10.1.255.1".parse().unwrap()));
+        assert!(!range.contains("10.2.0.1".parse().unwrap()));
+        assert!(!range.contains("::1".parse().unwrap()));
+        let all = Range::parse("::/0").unwrap();
+        assert!(all.contains("fe80::1".parse().unwrap()));
+        let same = |a: &str, b: &str| Range::parse(a).unwrap().is(Range::parse(b).unwrap());
+        assert!(same("10.0.0.7/24", "10.0.0.0/24") && same("2001:DB8::/32", "2001:db8::/32"));
+        assert!(!same("10.0.0.0/24", "10.0.0.0/25") && !same("0.0.0.0/0", "::/0"));
+        for wrong in ["", "10.0.0.0", "10.0.0.0/33", "x/8", "::/129"] {
+            assert!(Range::parse(wrong).is_none(), "{wrong}");
+        }
+    }
+}
