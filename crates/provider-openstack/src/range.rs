@@ -22,6 +22,16 @@ impl Range {
         Range { first: address, bits: if address.is_ipv4() { 32 } else { 128 } }
     }
 
+    /// A range, or a single address.
+    pub(crate) fn or_address(text: &str) -> Option<Range> {
+        Range::parse(text).or_else(|| Some(Range::of(text.parse().ok()?)))
+    }
+
+    /// 4 or 6.
+    pub(crate) fn version(self) -> i64 {
+        if self.first.is_ipv4() { 4 } else { 6 }
+    }
+
     pub(crate) fn contains(self, address: IpAddr) -> bool {
         self.first.is_ipv4() == address.is_ipv4()
             && number(self.first) & self.mask() == number(address) & self.mask()
@@ -39,6 +49,32 @@ impl Range {
     pub(crate) fn text(self) -> String {
         format!("{}/{}", self.first, self.bits)
     }
+}
+
+/// Whether two lists of ranges mean the same addresses, in whatever pieces.
+pub(crate) fn same(a: &[&str], b: &[&str]) -> bool {
+    matches!((spans(a), spans(b)), (Some(a), Some(b)) if a == b)
+}
+
+/// Version, first and last address of what is left when neighbours are joined.
+fn spans(texts: &[&str]) -> Option<Vec<(i64, u128, u128)>> {
+    let span = |text: &&str| {
+        let range = Range::parse(text)?;
+        let first = number(range.first) & range.mask();
+        Some((range.version(), first, first | !range.mask()))
+    };
+    let mut all: Vec<_> = texts.iter().map(span).collect::<Option<_>>()?;
+    all.sort_unstable();
+    let mut joined: Vec<(i64, u128, u128)> = Vec::with_capacity(all.len());
+    for (version, first, last) in all {
+        match joined.last_mut() {
+            Some(before) if before.0 == version && before.2.saturating_add(1) >= first => {
+                before.2 = before.2.max(last);
+            }
+            _ => joined.push((version, first, last)),
+        }
+    }
+    Some(joined)
 }
 
 /// Addresses of both versions begin at the same bit.
@@ -64,6 +100,10 @@ mod tests {
         let same = |a: &str, b: &str| Range::parse(a).unwrap().is(Range::parse(b).unwrap());
         assert!(same("10.0.0.7/24", "10.0.0.0/24") && same("2001:DB8::/32", "2001:db8::/32"));
         assert!(!same("10.0.0.0/24", "10.0.0.0/25") && !same("0.0.0.0/0", "::/0"));
+        assert!(super::same(&["10.0.1.0/24", "10.0.0.0/24"], &["10.0.0.0/23"]));
+        assert!(super::same(&["::/1", "8000::/1"], &["::/0"]));
+        assert!(!super::same(&["10.0.0.0/24"], &["10.0.0.0/24", "10.0.2.0/24"]));
+        assert!(!super::same(&["x"], &["x"]));
         for wrong in ["", "10.0.0.0", "10.0.0.0/33", "x/8", "::/129"] {
             assert!(Range::parse(wrong).is_none(), "{wrong}");
         }

@@ -131,6 +131,11 @@ impl Neutron for FloatingIp {
 
     /// The router's interface may be on its way.
     fn passes(&self, error: &ApiError) -> bool {
-        matches!(error, ApiError::Refused { code, .. } if code == "ExternalGatewayForFloatingIPNotFound")
+        awaits_router(error)
     }
+}
+
+/// Whether a router between the port and the outside is what is missing.
+pub(super) fn awaits_router(error: &ApiError) -> bool {
+    matches!(error, ApiError::Refused { code, .. } if code == "ExternalGatewayForFloatingIPNotFound")
 }
