@@ -37,7 +37,7 @@ pub(crate) fn make(program: &Program, draft: &mut Draft, made: &BTreeMap<Addr, u
         let is_shared = |id: &NodeId| {
             resource(*id).is_some_and(|it| companion.shared.contains(&&*it.addr.resource.kind))
         };
-        let next = |id: &NodeId| program.node(*id).refs.iter().copied().collect();
+        let next = |id: &NodeId| program.node(*id).refs.to_vec();
         let mut reach = Reach { is_shared: &is_shared, next: &next, found: BTreeMap::new() };
         let mut meet = Meet::default();
         for (id, _) in program.nodes() {
@@ -88,7 +88,7 @@ pub(crate) fn drop(
     for companion in wanted {
         let is_shared = |addr: &ConfigAddr| companion.shared.contains(&&*addr.resource.kind);
         let next = |addr: &ConfigAddr| {
-            needs.get(addr).map(|it| it.iter().cloned().collect()).unwrap_or_default()
+            needs.get(addr).map(|it| it.to_vec()).unwrap_or_default()
         };
         let mut reach = Reach { is_shared: &is_shared, next: &next, found: BTreeMap::new() };
         let mut meet = Meet::default();
