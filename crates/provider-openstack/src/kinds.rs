@@ -1,11 +1,13 @@
 //! The resource types.
 
 pub(crate) mod address_group;
+pub(crate) mod application_credential;
 pub(crate) mod floatingip;
 pub(crate) mod floatingip_associate;
 pub(crate) mod network;
 pub(crate) mod port;
 pub(crate) mod portforwarding;
+pub(crate) mod project;
 pub(crate) mod route;
 pub(crate) mod router;
 pub(crate) mod router_interface;
@@ -33,11 +35,13 @@ pub(crate) struct Of {
 /// All of them.
 pub(crate) static ALL: &[Of] = &[
     of(&address_group::AddressGroup),
+    of(&application_credential::ApplicationCredential),
     of(&floatingip::FloatingIp),
     of(&floatingip_associate::FloatingIpAssociate),
     of(&network::Network),
     of(&port::Port),
     of(&portforwarding::PortForwarding),
+    of(&project::Project),
     of(&route::Route(route::OfRouter)),
     of(&route::Route(route::OfSubnet)),
     of(&router::Router),

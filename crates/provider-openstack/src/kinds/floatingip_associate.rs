@@ -5,13 +5,13 @@ use std::sync::LazyLock;
 
 use async_trait::async_trait;
 use plumb_model::event::Remote;
-use plumb_model::schema::{Problem, RefineInput};
+use plumb_model::schema::{Companion, Problem, RefineInput};
 use plumb_model::state::Token;
 use plumb_model::value::{Path, Type, Value};
 use plumb_provider::{CallContext, Failure, Outcome};
 use serde_json::{Map, Value as Json, json};
 
-use super::floatingip::awaits_router;
+use super::floatingip::{WAY_IN, awaits_router};
 use crate::cloud::{Calls, Cloud, IN_USE_MAX, id_of, patiently, refused, tell, whole};
 use crate::json::{self, at, str_at, wrapped};
 use crate::neutron::escaped;
@@ -42,6 +42,8 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
 const FIELDS: &str = "fields=id&fields=floating_ip_address&fields=port_id&fields=fixed_ip_address";
 
 impl Rules for FloatingIpAssociate {
+    const COMPANIONS: &'static [Companion] = &[WAY_IN];
+
     fn table() -> &'static Table {
         &TABLE
     }

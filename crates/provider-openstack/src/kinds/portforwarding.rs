@@ -4,11 +4,12 @@ use std::borrow::Cow;
 use std::sync::LazyLock;
 
 use async_trait::async_trait;
-use plumb_model::schema::Problem;
+use plumb_model::schema::{Companion, Problem};
 use plumb_model::value::{Path, Type, Value};
 use plumb_provider::Failure;
 use serde_json::{Map, Value as Json};
 
+use super::floatingip::{WAY_IN, awaits_router};
 use crate::change::Change;
 use crate::cloud::Cloud;
 use crate::json::{self, Attrs};
@@ -42,6 +43,8 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
 });
 
 impl Rules for PortForwarding {
+    const COMPANIONS: &'static [Companion] = &[WAY_IN];
+
     fn table() -> &'static Table {
         &TABLE
     }
@@ -125,6 +128,6 @@ impl Neutron for PortForwarding {
 
     /// The router between the floating IP and the port may be on its way.
     fn passes(&self, error: &ApiError) -> bool {
-        super::floatingip::awaits_router(error)
+        awaits_router(error)
     }
 }

@@ -7,13 +7,13 @@ use std::sync::LazyLock;
 
 use async_trait::async_trait;
 use plumb_model::event::Remote;
-use plumb_model::schema::Problem;
+use plumb_model::schema::{Companion, Problem};
 use plumb_model::state::Token;
 use plumb_model::value::{Path, Type, Value};
 use plumb_provider::{CallContext, Failure, Outcome};
 use serde_json::{Value as Json, json};
 
-use crate::cloud::{Calls, Cloud, IN_USE_MAX, id_of, patiently, refused, tell, whole};
+use crate::cloud::{Calls, Cloud, IN_USE_MAX, patiently, refused, tell, whole};
 use crate::json::{self, at, list_at, str_at};
 use crate::neutron::escaped;
 use crate::plan::Rules;
@@ -27,6 +27,7 @@ pub(crate) struct Route<O>(pub(crate) O);
 /// What has routes.
 pub(crate) trait Owner: Send + Sync + 'static {
     const API: OwnerApi;
+    const COMPANIONS: &'static [Companion] = &[];
 
     fn table() -> &'static Table;
 }
@@ -86,6 +87,11 @@ impl Owner for OfRouter {
         argument: "router_id",
         one_by_one: true,
     };
+    /// One of the router's interfaces leads to the next hop.
+    const COMPANIONS: &'static [Companion] = &[Companion {
+        kind: "openstack_networking_router_interface_v2",
+        shared: &["openstack_networking_router_v2"],
+    }];
 
     fn table() -> &'static Table {
         static TABLE: LazyLock<Table> = LazyLock::new(|| {
@@ -98,6 +104,8 @@ impl Owner for OfRouter {
 }
 
 impl<O: Owner> Rules for Route<O> {
+    const COMPANIONS: &'static [Companion] = O::COMPANIONS;
+
     fn table() -> &'static Table {
         O::table()
     }
