@@ -2,3 +2,8 @@
 //!
 //! Names, types and flags are those of terraform-provider-openstack, so that files written for it
 //! work unchanged.
+
+#[allow(dead_code)]
+mod auth;
+#[allow(dead_code)]
+mod session;
