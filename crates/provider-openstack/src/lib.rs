@@ -3,6 +3,7 @@
 //! Names, types and flags are those of terraform-provider-openstack, so that files written for it
 //! work unchanged.
 
+#[allow(dead_code)]
 mod auth;
 mod change;
 mod cloud;
@@ -15,6 +16,7 @@ mod neutron;
 mod plan;
 mod provider;
 mod range;
+#[allow(dead_code)]
 mod session;
 mod stamp;
 mod table;
