@@ -1,6 +1,6 @@
 //! Ranges of addresses.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// A range of addresses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,6 +44,16 @@ impl Range {
 
     fn mask(self) -> u128 {
         u128::MAX.checked_shl(128 - u32::from(self.bits)).unwrap_or(0)
+    }
+
+    /// As services want it: 10.0.0.0/24, whichever of its addresses it was written with.
+    pub(crate) fn canonical(self) -> String {
+        let first = number(self.first) & self.mask();
+        let first = match self.first {
+            IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::from_bits((first >> 96) as u32)),
+            IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::from_bits(first)),
+        };
+        format!("{first}/{}", self.bits)
     }
 
     pub(crate) fn text(self) -> String {
@@ -100,6 +110,12 @@ mod tests {
         let same = |a: &str, b: &str| Range::parse(a).unwrap().is(Range::parse(b).unwrap());
         assert!(same("10.0.0.7/24", "10.0.0.0/24") && same("2001:DB8::/32", "2001:db8::/32"));
         assert!(!same("10.0.0.0/24", "10.0.0.0/25") && !same("0.0.0.0/0", "::/0"));
+        let canonical = |text| Range::or_address(text).unwrap().canonical();
+        assert_eq!(canonical("10.0.3.7/22"), "10.0.0.0/22");
+        assert_eq!(
+            (canonical("10.0.0.1"), canonical("FE80::1")),
+            ("10.0.0.1/32".into(), "fe80::1/128".into())
+        );
         assert!(super::same(&["10.0.1.0/24", "10.0.0.0/24"], &["10.0.0.0/23"]));
         assert!(super::same(&["::/1", "8000::/1"], &["::/0"]));
         assert!(!super::same(&["10.0.0.0/24"], &["10.0.0.0/24", "10.0.2.0/24"]));

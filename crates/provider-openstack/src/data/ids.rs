@@ -27,11 +27,14 @@ pub(super) fn rows() -> [Field; 3] {
     ]
 }
 
-/// The order that is asked for.
+/// The order that is asked for. Neutron takes key and direction only together.
 pub(super) fn order(config: &Value) -> Vec<String> {
-    let key = asked(config, "sort_key").map(|it| format!("sort_key={}", escaped(it)));
-    let direction = asked(config, "sort_direction").map(|it| format!("sort_dir={}", escaped(it)));
-    key.into_iter().chain(direction).collect()
+    let (key, direction) = (asked(config, "sort_key"), asked(config, "sort_direction"));
+    if key.is_none() && direction.is_none() {
+        return Vec::new();
+    }
+    let (key, direction) = (key.unwrap_or("id"), direction.unwrap_or("asc"));
+    vec![format!("sort_key={}", escaped(key)), format!("sort_dir={}", escaped(direction))]
 }
 
 /// What was asked for, and who fits. The identifier is a sum over all of them.

@@ -72,9 +72,12 @@ impl Neutron for AddressGroup {
         change: &Change<'_>,
         body: &mut Map<String, Json>,
     ) -> Result<(), Failure> {
+        body.remove("addresses");
         // They change one by one, so that those that stay are in it all the time.
-        if change.prior.is_some() {
-            body.remove("addresses");
+        if change.prior.is_none() {
+            let addresses: Vec<String> =
+                change.items("addresses").filter_map(Value::as_str).map(canonical).collect();
+            body.insert("addresses".to_owned(), addresses.into());
         }
         Ok(())
     }
@@ -98,6 +101,7 @@ impl Neutron for AddressGroup {
                 continue;
             }
             let path = format!("/address-groups/{id}/{action}");
+            let addresses: Vec<String> = addresses.into_iter().map(canonical).collect();
             let body = json!({ "addresses": addresses });
             let answer = cloud.session.put(Service::Network, &path, &body).await;
             let answer =
@@ -119,6 +123,11 @@ impl Neutron for AddressGroup {
         });
         json::set(attrs, "addresses", Value::set(Type::String, addresses.collect()));
     }
+}
+
+/// Neutron takes no other form.
+fn canonical(address: &str) -> String {
+    Range::or_address(address).map_or_else(|| address.to_owned(), Range::canonical)
 }
 
 fn same(a: &str, b: &str) -> bool {

@@ -155,7 +155,9 @@ impl<'a> Place<'a> {
     }
 
     fn to_json(&self) -> Json {
-        json!({ "destination": self.destination, "nexthop": self.next_hop })
+        let destination = Range::parse(self.destination).map(Range::canonical);
+        let destination = destination.unwrap_or_else(|| self.destination.to_owned());
+        json!({ "destination": destination, "nexthop": self.next_hop })
     }
 
     /// Whether it is this one that Neutron tells of, which writes addresses in its own way.
