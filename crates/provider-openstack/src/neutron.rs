@@ -69,6 +69,12 @@ pub(crate) trait Neutron: Rules + Send + Sync {
         let _ = (json, base, attrs);
     }
 
+    /// Adds what an object that is brought in does not tell of itself.
+    async fn introduce(&self, cloud: &Cloud, json: &mut Json) -> Result<(), Failure> {
+        let _ = (cloud, json);
+        Ok(())
+    }
+
     /// Makes it what it was meant to be, once it is there; says what it is then, if that is known.
     async fn finish(&self, cloud: &Cloud, planned: &Value, json: &mut Json) -> Result<(), Failure> {
         let _ = (cloud, planned, json);
@@ -112,9 +118,10 @@ pub(crate) fn observed<N: Neutron>(
     stamp::hide(&mut json);
     let mut attrs = N::table().read(&json);
     json::set(&mut attrs, "region", cloud.region());
-    // What Neutron never tells of is as it was written.
+    // What Neutron never tells of is as it was written, or as if nothing had been.
     for field in N::table().fields.iter().filter(|it| it.key.is_none() && it.name != "region") {
-        if let Some(value) = base.and_then(|it| it.get_attr(field.name)) {
+        let written = base.and_then(|it| it.get_attr(field.name));
+        if let Some(value) = written.or(field.default.as_ref()) {
             json::set(&mut attrs, field.name, value.clone());
         }
     }
@@ -218,7 +225,9 @@ impl<N: Neutron> Calls for N {
         let found = by_ids(self, cloud, &path, &[id]).await;
         let found =
             found.map_err(|it| it.failure(&format!("read the {} {id}", self.api().noun)))?;
-        Ok(found.first().map(|it| whole(observed(self, cloud, it, place.as_ref()))))
+        let Some(mut json) = found.into_iter().next() else { return Ok(None) };
+        self.introduce(cloud, &mut json).await?;
+        Ok(Some(whole(observed(self, cloud, &json, place.as_ref()))))
     }
 
     async fn create(&self, cloud: &Cloud, call: &CallContext, planned: &Value) -> Outcome {

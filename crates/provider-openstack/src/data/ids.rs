@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use async_trait::async_trait;
-use plumb_model::schema::Problem;
+use plumb_model::schema::{Presence, Problem};
 use plumb_model::value::{Path, Type, Value};
 use plumb_provider::Failure;
 use serde_json::Value as Json;
@@ -17,14 +17,21 @@ use crate::neutron::escaped;
 use crate::plan::Rules;
 use crate::table::{Field, Table, computed, opt, opt_computed, strings};
 
-/// Order and result.
-pub(super) fn rows() -> [Field; 3] {
-    [
+/// The rows that one is found by, for all that fit: they are only asked for, and order and result
+/// are added.
+pub(super) fn rows(mut filters: Vec<Field>) -> Vec<Field> {
+    for field in &mut filters {
+        if field.presence == Presence::OptionalComputed && field.name != "region" {
+            field.presence = Presence::Optional;
+        }
+    }
+    filters.extend([
         opt("sort_key", Type::String, "The attribute that they are sorted by, such as name.")
             .local(),
         opt("sort_direction", Type::String, "`asc` or `desc`.").one_of(&["asc", "desc"]).local(),
         computed("ids", strings(), "Their identifiers.").local(),
-    ]
+    ]);
+    filters
 }
 
 /// The order that is asked for. Neutron takes key and direction only together.
@@ -88,9 +95,8 @@ static SUBNET_IDS: LazyLock<Table> = LazyLock::new(|| {
             "Whether names of fixed addresses are published.",
         ),
     ]);
-    fields.extend(rows());
     let says = "The identifiers of all subnets that fit.";
-    Table::new("openstack_networking_subnet_ids_v2", says, fields)
+    Table::new("openstack_networking_subnet_ids_v2", says, rows(fields))
 });
 
 impl Rules for SubnetIds {

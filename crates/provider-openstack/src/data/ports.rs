@@ -155,8 +155,8 @@ static PORT_IDS: LazyLock<Table> = LazyLock::new(|| {
     let mut fields = common("port_id");
     fields.retain(|it| !matches!(it.name, "port_id" | "all_tags"));
     fields.extend(filters());
-    fields.extend(super::ids::rows());
-    Table::new("openstack_networking_port_ids_v2", "The identifiers of all ports that fit.", fields)
+    let says = "The identifiers of all ports that fit.";
+    Table::new("openstack_networking_port_ids_v2", says, super::ids::rows(fields))
 });
 
 impl Rules for PortIds {

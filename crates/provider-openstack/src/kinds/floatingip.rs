@@ -13,7 +13,7 @@ use crate::cloud::Cloud;
 use crate::json::{self, Attrs, str_at};
 use crate::neutron::{Api, Neutron};
 use crate::plan::{Planned, Rules};
-use crate::session::ApiError;
+use crate::session::{ApiError, Service};
 use crate::table::{Table, id, opt, opt_computed, region, req, strings, tags, tenant, value_specs};
 
 pub(crate) struct FloatingIp;
@@ -130,11 +130,24 @@ impl Neutron for FloatingIp {
             }
         }
         if base.is_none() {
-            json::set(attrs, "pool", Value::string(str_at(json, "floating_network_id")));
+            json::set(attrs, "pool", Value::string(str_at(json, "pool")));
         }
         if attrs.get("subnet_id").is_some_and(|it| !it.is_present()) {
             json::set(attrs, "subnet_id", Value::string(""));
         }
+    }
+
+    /// People write the name of the pool; where we are not told of it, there is only its identifier.
+    async fn introduce(&self, cloud: &Cloud, json: &mut Json) -> Result<(), Failure> {
+        let network = str_at(json, "floating_network_id").to_owned();
+        let answer = cloud.session.get(Service::Network, &format!("/networks/{network}")).await;
+        let name = match &answer {
+            Ok(answer) => str_at(json::at(answer, &["network"]), "name"),
+            Err(error) if error.is_missing() => "",
+            Err(error) => return Err(error.failure("read the network of the floating IP")),
+        };
+        json["pool"] = if name.is_empty() { network.into() } else { name.into() };
+        Ok(())
     }
 
     /// The router's interface may be on its way.

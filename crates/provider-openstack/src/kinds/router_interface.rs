@@ -63,6 +63,7 @@ impl Rules for RouterInterface {
 fn observed(cloud: &Cloud, port: &Json, base: Option<&Value>) -> Value {
     let mut attrs = TABLE.read(port);
     json::set(&mut attrs, "region", cloud.region());
+    json::set(&mut attrs, "force_destroy", Value::bool(false));
     for name in ["force_destroy", "timeouts"] {
         if let Some(value) = base.and_then(|it| it.get_attr(name)) {
             json::set(&mut attrs, name, value.clone());
