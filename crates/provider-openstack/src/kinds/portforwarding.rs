@@ -104,6 +104,9 @@ impl Neutron for PortForwarding {
         change: &Change<'_>,
         body: &mut Map<String, Json>,
     ) -> Result<(), Failure> {
+        if let Some(Json::String(protocol)) = body.get_mut("protocol") {
+            *protocol = protocol.to_lowercase();
+        }
         // Port and address inside are told together: Neutron holds one against the other.
         let inside = ["internal_port_id", "internal_ip_address"];
         if inside.iter().any(|it| body.contains_key(*it)) {

@@ -65,6 +65,9 @@ impl Neutron for Trunk {
         if change.prior.is_some() {
             body.remove("sub_ports");
         }
+        if goes_down(change) {
+            body.remove("admin_state_up");
+        }
         Ok(())
     }
 
@@ -93,8 +96,23 @@ impl Neutron for Trunk {
             // Neutron does not wrap these answers, unlike all others.
             *left = Some(answer.get("trunk").cloned().unwrap_or(answer));
         }
+        if goes_down(change) {
+            let body = json!({ "trunk": { "admin_state_up": false } });
+            let answer = cloud.session.put(Service::Network, &format!("/trunks/{id}"), &body).await;
+            let answer = answer.map_err(|it| it.failure("disable the trunk"))?;
+            *left = answer.get("trunk").cloned();
+        }
         Ok(())
     }
+}
+
+/// Whether it is disabled after its ports have changed: Neutron changes none of a disabled trunk.
+fn goes_down(change: &Change<'_>) -> bool {
+    let wanted = change.get("admin_state_up").and_then(Value::as_bool);
+    change.prior.is_some()
+        && wanted == Some(false)
+        && change.of("admin_state_up")
+        && change.of("sub_port")
 }
 
 fn sub_port(block: &Value, only_port: bool) -> Json {
