@@ -58,7 +58,10 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
             text("cert", "Our certificate: a file, or its text. Else OS_CERT."),
             text("key", "Our key: a file, or its text. Else OS_KEY.").sensitive(),
             flag("swauth", "Accepted and without effect."),
-            flag("delayed_auth", "Get the first token only when it is needed. Else OS_DELAYED_AUTH, else yes."),
+            flag(
+                "delayed_auth",
+                "Get the first token only when it is needed. Else OS_DELAYED_AUTH, else yes.",
+            ),
             flag("allow_reauth", "Get a new token when one ends. Else OS_ALLOW_REAUTH, else yes."),
             text("cloud", "The entry of clouds.yaml. Else OS_CLOUD."),
             opt(
@@ -85,10 +88,12 @@ pub(crate) fn block() -> Block {
 /// What it comes to, with files and environment.
 pub(crate) fn settings(config: &Value, edge: &Edge) -> Result<Settings, Failure> {
     let get = |name: &str| config.get_attr(name).filter(|it| it.is_present());
-    let text = |name| get(name).and_then(Value::as_str).map(str::to_owned).filter(|it| !it.is_empty());
+    let text =
+        |name| get(name).and_then(Value::as_str).map(str::to_owned).filter(|it| !it.is_empty());
     let flag = |name| get(name).and_then(Value::as_bool);
     let overrides = get("endpoint_overrides").and_then(Value::as_map).into_iter().flatten();
-    let overrides = overrides.filter_map(|(key, it)| Some((key.to_string(), it.as_str()?.to_owned())));
+    let overrides =
+        overrides.filter_map(|(key, it)| Some((key.to_string(), it.as_str()?.to_owned())));
     let arguments = Arguments {
         auth_url: text("auth_url"),
         cloud: text("cloud"),
