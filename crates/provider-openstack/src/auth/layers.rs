@@ -501,7 +501,7 @@ fn environment(env: &BTreeMap<String, String>) -> Layer {
     let filled = |name: &&str| env.get(*name).filter(|value| !value.is_empty()).cloned();
     let values = VARIABLES
         .iter()
-        .filter_map(|(name, variables)| Some((*name, variables.iter().find_map(|v| filled(v))?)))
+        .filter_map(|(name, variables)| Some((*name, variables.iter().find_map(&filled)?)))
         .collect();
     let overrides = env
         .iter()
