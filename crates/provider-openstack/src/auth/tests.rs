@@ -400,7 +400,6 @@ fn files_are_looked_for_and_merged() {
             block: cloud("lab"),
             env: &[("OS_CLIENT_CONFIG_FILE", "~/here")],
             files: &[("/work/clouds.yaml", ":"), ("/home/here", near)],
-            ..Case::default()
         },
         expect![[r#"
             http://near/v3

@@ -485,9 +485,7 @@ impl Session {
             return Ok(held);
         }
         if before.is_some() && !renews {
-            let error = self.ran_out();
-            *renewal = Some(error.clone());
-            return Err(error);
+            return Err(self.ran_out());
         }
         match self.ask_for_token().await {
             Ok(token) => {
