@@ -17,7 +17,7 @@ pub(crate) enum ApiError {
         transient: bool,
     },
     /// Sent, and no reply came: nobody knows what happened.
-    #[error("no reply to {method} {path}: {reason}")]
+    #[error("no proper reply to {method} {path}: {reason}")]
     Lost { method: String, path: String, reason: String },
     /// The service said no.
     #[error("{method} {path} was refused with {status}: {message}")]
@@ -89,7 +89,8 @@ impl ApiError {
                     "GET" => "",
                     _ => " It is not known whether the cloud did it.",
                 };
-                let detail = format!("The request was sent, but no reply came: {reason}.{known}");
+                let detail =
+                    format!("The request was sent, but no proper reply came: {reason}.{known}");
                 Failure::new(summary, detail).transient()
             }
             ApiError::Refused { status, message, request_id, .. } => {
@@ -101,6 +102,13 @@ impl ApiError {
                 if passes { failure.transient() } else { failure }
             }
         }
+    }
+
+    /// The same error of something that had to be done before the request at hand could be sent. Of
+    /// that, nothing was sent.
+    pub(super) fn before(self, doing: &str) -> ApiError {
+        let Failure { summary, detail, transient, .. } = self.failure(doing);
+        ApiError::Unsent { reason: summary, advice: detail, transient }
     }
 
     fn advice(&self) -> Option<&'static str> {

@@ -95,6 +95,9 @@ impl Fake {
                     "The request you have made requires authentication." });
                 return Reply::Json(401, json!({ "error": error }));
             }
+            if request.body.contains("busy") {
+                return Reply::Json(503, json!({}));
+            }
             let mut count = count.lock().unwrap();
             *count += 1;
             let body = json!({ "token": {

@@ -1,13 +1,15 @@
 //! A session against a cloud on loopback.
 
 use std::sync::atomic::AtomicUsize;
+use std::time::{Duration, Instant};
 
 use expect_test::{Expect, expect};
 use serde_json::json;
 
 use super::fake::{Fake, Reply, Seen, session, settings};
+use super::services::COMPUTE_MAX;
 use super::*;
-use crate::auth::{Secret, Tls};
+use crate::auth::{Credential, Scope, Secret, Tls};
 
 const NETWORK: &[(&str, &str)] = &[("network", "/v2.0")];
 
@@ -117,7 +119,8 @@ async fn a_wrong_password_is_tried_once() {
     let url = settings.auth_url.to_string();
     let session = session(settings);
     let error = session.get(Service::Network, "/ports").await.unwrap_err();
-    assert_eq!(error.status(), Some(401));
+    // It is not an answer to what was asked of the network service.
+    assert!(matches!(error, ApiError::Unsent { transient: false, .. }), "{error:?}");
     let mut failure = session.authenticate().await.unwrap_err();
     assert_eq!(fake.tokens(), 1);
     failure.summary = failure.summary.replace(&url, "URL");
@@ -128,6 +131,35 @@ async fn a_wrong_password_is_tried_once() {
             The request you have made requires authentication. Check user_name, password, user_domain_name and the project.
         "#]],
     );
+}
+
+#[tokio::test]
+async fn those_who_wait_share_a_failure() {
+    let fake = Fake::new(NETWORK, |_| ok()).await;
+    let mut settings = fake.settings();
+    if let Credential::Password { password, .. } = &mut settings.credential {
+        *password = Secret::new("busy");
+    }
+    let session = session(settings);
+    let calls = (0..20).map(|_| session.get(Service::Network, "/ports"));
+    for result in futures_util::future::join_all(calls).await {
+        let error = result.unwrap_err();
+        assert!(matches!(error, ApiError::Unsent { transient: true, .. }), "{error:?}");
+    }
+    assert_eq!(fake.tokens(), 6);
+    // It may have passed since.
+    let _ = session.authenticate().await.unwrap_err();
+    assert_eq!(fake.tokens(), 12);
+}
+
+#[tokio::test]
+async fn tokens_stay_on_the_host() {
+    let fake = Fake::new(NETWORK, |_| ok()).await;
+    let session = fake.session();
+    let error = session.get(Service::Network, "http://127.0.0.1:1/v2.0/ports").await.unwrap_err();
+    assert!(error.to_string().contains("is not on the service's host"), "{error}");
+    session.get(Service::Network, "/ports?name=http://127.0.0.1:1/").await.unwrap();
+    assert_eq!(fake.lines(), ["GET /v2.0/ports?name=http://127.0.0.1:1/"]);
 }
 
 #[tokio::test]
@@ -155,11 +187,13 @@ async fn a_given_token_is_taken_as_it_is_and_cannot_be_renewed() {
     let seen = &fake.seen()[0];
     assert_eq!((seen.token(), &*seen.headers["x-subject-token"]), ("given", "given"));
     let error = session.get(Service::Network, "/ports").await.unwrap_err();
+    let mut failure = error.failure("list ports");
+    failure.detail = failure.detail.replace(&fake.port.to_string(), "PORT");
     check_failure(
-        error.failure("list ports"),
+        failure,
         expect![[r#"
             Cannot list ports
-            The token has expired or was revoked. A token cannot be renewed: get a new one (`openstack token issue`) and set it as `token` or OS_TOKEN, or give a password or an application credential instead.
+            Cannot authenticate at http://127.0.0.1:PORT/v3. The token has expired or was revoked. A token cannot be renewed: get a new one (`openstack token issue`) and set it as `token` or OS_TOKEN, or give a password or an application credential instead.
         "#]],
     );
     assert_eq!(fake.tokens(), 0);
@@ -221,7 +255,7 @@ async fn a_lost_reply_is_lost() {
         error.failure("create the port"),
         expect![[r#"
             Cannot create the port (may pass)
-            The request was sent, but no reply came: connection closed before message completed. It is not known whether the cloud did it.
+            The request was sent, but no proper reply came: connection closed before message completed. It is not known whether the cloud did it.
         "#]],
     );
     // Also when the status came and the rest did not.

@@ -6,9 +6,9 @@ use plumb_provider::Failure;
 use reqwest::header::HeaderValue;
 use reqwest::{Certificate, Client, Identity, NoProxy, Proxy};
 
-use super::Attempt;
 use super::error::{ApiError, chain};
 use super::retry::Trouble;
+use super::send::Attempt;
 use crate::auth::{Secret, Settings};
 
 /// Hosts that no proxy has to do with, whatever the environment says.
