@@ -200,6 +200,16 @@ async fn a_given_token_is_taken_as_it_is_and_cannot_be_renewed() {
 }
 
 #[tokio::test]
+async fn a_token_is_not_replaced_where_that_is_forbidden() {
+    let fake = Fake::new(NETWORK, |_| Reply::Json(401, json!({}))).await;
+    let session = session(Settings { allow_reauth: false, ..fake.settings() });
+    let error = session.get(Service::Network, "/ports").await.unwrap_err();
+    let failure = error.failure("list ports");
+    assert!(failure.detail.contains("because `allow_reauth` is false"), "{failure:?}");
+    assert_eq!(fake.tokens(), 1);
+}
+
+#[tokio::test]
 async fn too_many_requests_are_made_later() {
     let fake = Fake::new(NETWORK, script(vec![|| after(429, "0"), || after(429, "0")])).await;
     let session = fake.session();
