@@ -463,6 +463,10 @@ async fn services_that_are_not_there() {
             The network service is not in the region `Two`. It is in `One`. Correct `region`.
         "#]],
     );
+    // Cinder is there, but only as it was long ago.
+    let old = Fake::new(&[("volumev2", "/v2/p-id"), ("volume", "/v1/p-id")], |_| ok()).await;
+    let failure = old.session().endpoint(Service::Volume).await.unwrap_err();
+    assert!(failure.detail.contains("no public endpoint that we can use"), "{failure:?}");
     let mut settings = fake.settings();
     settings.interface = crate::auth::Interface::Internal;
     let failure = session(settings).endpoint(Service::Network).await.unwrap_err();
