@@ -87,9 +87,7 @@ pub(crate) fn drop(
     }
     for companion in wanted {
         let is_shared = |addr: &ConfigAddr| companion.shared.contains(&&*addr.resource.kind);
-        let next = |addr: &ConfigAddr| {
-            needs.get(addr).map(|it| it.to_vec()).unwrap_or_default()
-        };
+        let next = |addr: &ConfigAddr| needs.get(addr).map(|it| it.to_vec()).unwrap_or_default();
         let mut reach = Reach { is_shared: &is_shared, next: &next, found: BTreeMap::new() };
         let mut meet = Meet::default();
         for key in keys() {

@@ -69,12 +69,6 @@ pub(crate) trait Neutron: Rules + Send + Sync {
         let _ = (json, base, attrs);
     }
 
-    /// Adds what an object that is brought in does not tell of itself.
-    async fn introduce(&self, cloud: &Cloud, json: &mut Json) -> Result<(), Failure> {
-        let _ = (cloud, json);
-        Ok(())
-    }
-
     /// Makes it what it was meant to be, once it is there; says what it is then, if that is known.
     async fn finish(&self, cloud: &Cloud, planned: &Value, json: &mut Json) -> Result<(), Failure> {
         let _ = (cloud, planned, json);
@@ -94,9 +88,26 @@ pub(crate) trait Neutron: Rules + Send + Sync {
         Ok(())
     }
 
+    /// Finds out, of an object that is brought in, what its owner would have written.
+    async fn explain(&self, cloud: &Cloud, json: &mut Json) -> Result<(), Failure> {
+        let _ = (cloud, json);
+        Ok(())
+    }
+
     /// Whether the same request may be answered otherwise a little later.
     fn passes(&self, error: &ApiError) -> bool {
         let _ = error;
+        false
+    }
+
+    /// Puts something else into a request that was refused, if there is another way to make it.
+    fn otherwise(
+        &self,
+        error: &ApiError,
+        change: &Change<'_>,
+        body: &mut Map<String, Json>,
+    ) -> bool {
+        let _ = (error, change, body);
         false
     }
 
@@ -118,16 +129,7 @@ pub(crate) fn observed<N: Neutron>(
     stamp::hide(&mut json);
     let mut attrs = N::table().read(&json);
     json::set(&mut attrs, "region", cloud.region());
-    // What Neutron never tells of is as it was written, or as if nothing had been.
-    for field in N::table().fields.iter().filter(|it| it.key.is_none() && it.name != "region") {
-        let written = base.and_then(|it| it.get_attr(field.name));
-        if let Some(value) = written.or(field.default.as_ref()) {
-            json::set(&mut attrs, field.name, value.clone());
-        }
-    }
-    if let Some(timeouts) = base.and_then(|it| it.get_attr("timeouts")) {
-        json::set(&mut attrs, "timeouts", timeouts.clone());
-    }
+    N::table().keep_written(base, &mut attrs);
     kind.observe(&json, base, &mut attrs);
     Value::object(attrs)
 }
@@ -226,7 +228,7 @@ impl<N: Neutron> Calls for N {
         let found =
             found.map_err(|it| it.failure(&format!("read the {} {id}", self.api().noun)))?;
         let Some(mut json) = found.into_iter().next() else { return Ok(None) };
-        self.introduce(cloud, &mut json).await?;
+        self.explain(cloud, &mut json).await?;
         Ok(Some(whole(observed(self, cloud, &json, place.as_ref()))))
     }
 
@@ -241,10 +243,15 @@ impl<N: Neutron> Calls for N {
             body.insert(key, value.into());
         }
         stamp::put(&mut body, call.token);
-        let body = wrapped(api.one, body);
         let path = self.path(planned);
-        let request = || cloud.session.post(Service::Network, &path, &body);
-        let made = patiently(2 * IN_USE_MAX, |it| self.passes(it), request).await;
+        let made = loop {
+            let sent = wrapped(api.one, body.clone());
+            let request = || cloud.session.post(Service::Network, &path, &sent);
+            match patiently(2 * IN_USE_MAX, |it| self.passes(it), request).await {
+                Err(error) if self.otherwise(&error, &change, &mut body) => {}
+                made => break made,
+            }
+        };
         let mut json = match made {
             Ok(answer) => answer.get(api.one).cloned().unwrap_or_default(),
             Err(error) => return refused(&error, &format!("create the {}", named(api, planned))),

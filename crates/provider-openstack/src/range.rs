@@ -48,12 +48,16 @@ impl Range {
 
     /// As services want it: 10.0.0.0/24, whichever of its addresses it was written with.
     pub(crate) fn canonical(self) -> String {
+        format!("{}/{}", self.host(0), self.bits)
+    }
+
+    /// One of its addresses, counted from the first.
+    pub(crate) fn host(self, index: u32) -> IpAddr {
         let first = number(self.first) & self.mask();
-        let first = match self.first {
-            IpAddr::V4(_) => IpAddr::V4(Ipv4Addr::from_bits((first >> 96) as u32)),
-            IpAddr::V6(_) => IpAddr::V6(Ipv6Addr::from_bits(first)),
-        };
-        format!("{first}/{}", self.bits)
+        match self.first {
+            IpAddr::V4(_) => Ipv4Addr::from_bits((first >> 96) as u32 | index).into(),
+            IpAddr::V6(_) => Ipv6Addr::from_bits(first | u128::from(index)).into(),
+        }
     }
 
     pub(crate) fn text(self) -> String {

@@ -62,6 +62,11 @@ impl Api {
         Api { agent, token, services, project }
     }
 
+    /// Where a service is.
+    pub(crate) fn service(&self, kind: &str) -> &str {
+        &self.services[kind]
+    }
+
     /// The status, and what was said.
     pub(crate) fn call(
         &self,

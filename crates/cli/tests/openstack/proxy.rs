@@ -32,7 +32,10 @@ struct Shared {
 
 impl Proxy {
     /// Before the service at `url` (`http://host:port/path`). `decide` sees `POST /v2.0/ports`.
-    pub(crate) fn before(url: &str, decide: impl Fn(&str) -> Fate + Send + Sync + 'static) -> Proxy {
+    pub(crate) fn before(
+        url: &str,
+        decide: impl Fn(&str) -> Fate + Send + Sync + 'static,
+    ) -> Proxy {
         let rest = url.strip_prefix("http://").unwrap();
         let (host, path) = rest.split_once('/').unwrap_or((rest, ""));
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -95,8 +98,10 @@ fn serve(mut client: TcpStream, shared: &Shared) -> Option<()> {
         Fate::Pass | Fate::Mute => {}
     }
     let mut service = TcpStream::connect(&shared.upstream).ok()?;
-    let lines: Vec<&str> =
-        text.lines().filter(|it| !it.is_empty() && !it.to_lowercase().starts_with("connection:")).collect();
+    let lines: Vec<&str> = text
+        .lines()
+        .filter(|it| !it.is_empty() && !it.to_lowercase().starts_with("connection:"))
+        .collect();
     let head_again = format!("{}\r\nConnection: close\r\n\r\n", lines.join("\r\n"));
     service.write_all(head_again.as_bytes()).ok()?;
     service.write_all(&request[head..]).ok()?;

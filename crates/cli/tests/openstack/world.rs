@@ -67,18 +67,23 @@ impl World {
         let name = format!("plumb-e2e-{name}");
         let admin = Api::admin();
         let (_, password) = rig();
-        let project = ensure(&admin, "/projects", "projects", json!({ "project": { "name": name } }));
+        let project =
+            ensure(&admin, "/projects", "projects", json!({ "project": { "name": name } }));
         let user = json!({ "user": { "name": name, "password": password } });
         let user = ensure(&admin, "/users", "users", user);
         for role in ["member", "reader"] {
             let found = admin.list("identity", &format!("/roles?name={role}"), "roles");
             let role = found[0]["id"].as_str().unwrap();
-            admin.call("PUT", "identity", &format!("/projects/{project}/users/{user}/roles/{role}"), None);
+            admin.call(
+                "PUT",
+                "identity",
+                &format!("/projects/{project}/users/{user}/roles/{role}"),
+                None,
+            );
         }
         let api = Api::sign_in(&name, &password, &name);
         let folder = tempfile::tempdir().unwrap();
-        let world =
-            World { folder, name, api, admin, vars: Vec::new(), env: BTreeMap::new() };
+        let world = World { folder, name, api, admin, vars: Vec::new(), env: BTreeMap::new() };
         world.clear();
         world
     }
@@ -217,7 +222,8 @@ impl World {
         let found = resources
             .iter()
             .find(|it| it["type"] == kind && it["name"] == label && it["mode"] == "managed");
-        found.unwrap_or_else(|| panic!("no {addr} in {state:#}"))["instances"][0]["attributes"].clone()
+        found.unwrap_or_else(|| panic!("no {addr} in {state:#}"))["instances"][0]["attributes"]
+            .clone()
     }
 
     #[track_caller]
@@ -245,11 +251,15 @@ impl World {
         let (status, said) = self.api.call("GET", service, &path, None);
         // A service may lack a collection: then nothing is in it.
         let found = if status == 404 { json!([]) } else { said[key].clone() };
-        let mut found = found.as_array().unwrap_or_else(|| panic!("{path}: {status} {said}")).clone();
-        found = found.into_iter().map(|it| match it.get("keypair") {
-            Some(inner) => inner.clone(),
-            None => it,
-        }).collect();
+        let mut found =
+            found.as_array().unwrap_or_else(|| panic!("{path}: {status} {said}")).clone();
+        found = found
+            .into_iter()
+            .map(|it| match it.get("keypair") {
+                Some(inner) => inner.clone(),
+                None => it,
+            })
+            .collect();
         // Neutron makes one for every project.
         found.retain(|it| key != "security_groups" || it["name"] != "default");
         found
@@ -288,10 +298,6 @@ impl World {
                             self.api.call("PUT", "network", &path, Some(&body));
                         }
                     }
-                    "images" => {
-                        let body = json!({ "protected": false });
-                        let _ = body;
-                    }
                     _ => {}
                 }
                 delete(service, format!("{bare}/{}", id(&it)));
@@ -305,6 +311,28 @@ impl World {
         self.destroy();
         assert_eq!(self.there(), BTreeMap::new());
         self.at_rest();
+    }
+
+    /// Nothing was made.
+    #[track_caller]
+    pub(crate) fn end_empty(&self) {
+        assert_eq!(self.there(), BTreeMap::new());
+        self.at_rest();
+    }
+
+    /// Sets how much of Neutron's the project may have.
+    pub(crate) fn admin_quota(&self, quota: &Json) {
+        let path = format!("/quotas/{}", self.api.project);
+        self.admin.put("network", &path, &json!({ "quota": quota }));
+    }
+
+    /// The gateway of the network outside.
+    pub(crate) fn outside_gateway(&self) -> String {
+        let subnets =
+            self.admin.list("network", "/subnets?fields=gateway_ip&fields=network_id", "subnets");
+        let networks = self.admin.list("network", "/networks?name=public", "networks");
+        let own = subnets.iter().find(|it| it["network_id"] == networks[0]["id"]).unwrap();
+        own["gateway_ip"].as_str().unwrap().to_owned()
     }
 
     /// Runs a command where a server is.
@@ -325,7 +353,6 @@ impl Drop for World {
             return;
         }
         self.clear();
-        let _ = &self.admin;
     }
 }
 

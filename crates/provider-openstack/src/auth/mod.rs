@@ -16,6 +16,7 @@
 
 mod clouds;
 mod layers;
+mod sources;
 mod yaml;
 
 use std::collections::BTreeMap;

@@ -18,6 +18,9 @@ use crate::table::{Table, id, opt, opt_computed, region, req, strings, tags, ten
 
 pub(crate) struct FloatingIp;
 
+/// Where the name of the network outside is put.
+const POOL: &str = "plumb:pool";
+
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
     let [tags, all_tags] = tags();
     Table::new(
@@ -130,30 +133,52 @@ impl Neutron for FloatingIp {
             }
         }
         if base.is_none() {
-            json::set(attrs, "pool", Value::string(str_at(json, "pool")));
+            json::set(attrs, "pool", Value::string(str_at(json, POOL)));
         }
         if attrs.get("subnet_id").is_some_and(|it| !it.is_present()) {
             json::set(attrs, "subnet_id", Value::string(""));
         }
     }
 
-    /// People write the name of the pool; where we are not told of it, there is only its identifier.
-    async fn introduce(&self, cloud: &Cloud, json: &mut Json) -> Result<(), Failure> {
+    /// People write the name.
+    async fn explain(&self, cloud: &Cloud, json: &mut Json) -> Result<(), Failure> {
         let network = str_at(json, "floating_network_id").to_owned();
-        let answer = cloud.session.get(Service::Network, &format!("/networks/{network}")).await;
-        let name = match &answer {
-            Ok(answer) => str_at(json::at(answer, &["network"]), "name"),
-            Err(error) if error.is_missing() => "",
-            Err(error) => return Err(error.failure("read the network of the floating IP")),
-        };
-        json["pool"] = if name.is_empty() { network.into() } else { name.into() };
+        let path = format!("/networks/{network}?fields=name");
+        let answer = cloud.session.get(Service::Network, &path).await;
+        let answer = answer.map_err(|it| it.failure("read the network of the floating IP"))?;
+        json[POOL] = str_at(json::at(&answer, &["network"]), "name").into();
         Ok(())
+    }
+
+    /// The next of the subnets, where one is full.
+    fn otherwise(
+        &self,
+        error: &ApiError,
+        change: &Change<'_>,
+        body: &mut Map<String, Json>,
+    ) -> bool {
+        let subnets = change.items("subnet_ids").filter_map(Value::as_str);
+        let tried = body.get("subnet_id").and_then(Json::as_str);
+        let next = subnets.skip_while(|it| Some(*it) != tried).nth(1).map(str::to_owned);
+        match next {
+            Some(next) if is_full(error) => {
+                body.insert("subnet_id".to_owned(), next.into());
+                true
+            }
+            _ => false,
+        }
     }
 
     /// The router's interface may be on its way.
     fn passes(&self, error: &ApiError) -> bool {
         awaits_router(error)
     }
+}
+
+/// Whether there is no address left to give.
+pub(super) fn is_full(error: &ApiError) -> bool {
+    matches!(error, ApiError::Refused { code, .. }
+        if code.starts_with("IpAddressGenerationFailure") || code == "ExternalIpAddressExhausted")
 }
 
 /// Whether a router between the port and the outside is what is missing.

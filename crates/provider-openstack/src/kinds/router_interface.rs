@@ -62,13 +62,8 @@ impl Rules for RouterInterface {
 /// The interface that a port is. `base` tells which subnet was meant, of several.
 fn observed(cloud: &Cloud, port: &Json, base: Option<&Value>) -> Value {
     let mut attrs = TABLE.read(port);
+    TABLE.keep_written(base, &mut attrs);
     json::set(&mut attrs, "region", cloud.region());
-    json::set(&mut attrs, "force_destroy", Value::bool(false));
-    for name in ["force_destroy", "timeouts"] {
-        if let Some(value) = base.and_then(|it| it.get_attr(name)) {
-            json::set(&mut attrs, name, value.clone());
-        }
-    }
     let subnets: Vec<&str> =
         list_at(port, "fixed_ips").iter().map(|it| str_at(it, "subnet_id")).collect();
     let meant = base.and_then(|it| it.get_attr("subnet_id")).and_then(Value::as_str);
@@ -81,6 +76,16 @@ async fn ports(cloud: &Cloud, query: &str) -> Result<Vec<Json>, Failure> {
     let path = format!("/ports?{query}&{FIELDS}");
     let found = cloud.session.list(Service::Network, &path, "ports").await;
     found.map_err(|it| it.failure("read router interfaces"))
+}
+
+/// Whether a port is a router's foot in a subnet: neither its gateway, nor what distributed routers
+/// have besides.
+fn is_interface(port: &&Json) -> bool {
+    let owner = str_at(port, "device_owner");
+    owner.starts_with("network:")
+        && owner.contains("router")
+        && owner.contains("interface")
+        && !owner.contains("snat")
 }
 
 /// The request's body: by port or by subnet.
@@ -140,17 +145,12 @@ impl Calls for RouterInterface {
         };
         let query = format!("device_id={}&{query}", escaped(router(planned)));
         let found = ports(cloud, &query).await?;
-        let owned = |it: &&Json| {
-            str_at(it, "device_owner").starts_with("network:")
-                && str_at(it, "device_owner") != "network:router_gateway"
-        };
-        Ok(found.iter().find(owned).map(|it| whole(observed(cloud, it, Some(planned)))))
+        Ok(found.iter().find(is_interface).map(|it| whole(observed(cloud, it, Some(planned)))))
     }
 
     async fn import(&self, cloud: &Cloud, id: &str) -> Result<Option<Remote>, Failure> {
         let found = ports(cloud, &format!("id={}", escaped(id))).await?;
-        let interface = |it: &&Json| str_at(it, "device_owner").contains("router");
-        Ok(found.iter().find(interface).map(|it| whole(observed(cloud, it, None))))
+        Ok(found.iter().find(is_interface).map(|it| whole(observed(cloud, it, None))))
     }
 
     async fn create(&self, cloud: &Cloud, _call: &CallContext, planned: &Value) -> Outcome {
