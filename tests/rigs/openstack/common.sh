@@ -84,26 +84,38 @@ session_of() {
   ps -e -o pid=,sid=,stat= | awk -v sid="$pid" '$2 == sid && $3 !~ /^Z/ { print $1 }'
 }
 
-# Ends every service, the ones that need others first, and the servers' namespaces with what runs in them.
+# Ends every service, the ones that need others first.
 stop_everything() {
-  local service folder namespace
+  local service
   for service in "${nova_services[@]}" neutron glance placement keystone; do end "$service" 5 & done
   wait
-  for folder in "$data"/nova/instances/*/; do
-    [ -d "$folder" ] || continue
-    stop "$folder/guest.pid" 2>/dev/null
-    namespace=$netns_prefix$(basename "$folder")
-    if [ -e "/run/netns/$namespace" ]; then ip netns del "$namespace"; fi
-  done
   for service in ovn-controller northd; do end "$service" & done
   wait
-  end vswitchd # its tap devices, and so the bridges, go with it
+  end vswitchd
+  clear_data_plane
   for service in ovsdb nb sb memcached; do end "$service" & done
   end rabbit 30 &
   end mariadb 30 &
   wait
   end epmd
   rm -f "$run"/*.sock "$run"/*.ctl
+}
+
+# Servers' namespaces with what runs in them, and the bridges: without Open vSwitch, which leaves its devices behind,
+# they are of no use. The next nova-compute makes them again for the servers that should run.
+clear_data_plane() {
+  local folder namespace device
+  for folder in "$data"/nova/instances/*/; do
+    [ -d "$folder" ] || continue
+    stop "$folder/guest.pid" 2>/dev/null
+    namespace=$netns_prefix$(basename "$folder")
+    if [ -e "/run/netns/$namespace" ]; then ip netns del "$namespace"; fi
+  done
+  for device in $ext_bridge $int_bridge; do
+    if [ -e "/sys/class/net/$device" ]; then ip link del "$device"; fi
+  done
+  # This one has the same name in every Open vSwitch with a user-space datapath.
+  if [ -e /sys/class/net/ovs-netdev ] && ! pgrep -r RSD -x ovs-vswitchd >/dev/null; then ip link del ovs-netdev; fi
 }
 
 http_ok() { # PORT: anything but a server's error
