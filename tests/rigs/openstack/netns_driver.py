@@ -110,9 +110,9 @@ class NetnsDriver(fake.FakeDriver):
                 steps.append("addr replace %s/%s dev %s%s" % (ip["address"], bits, dev, nodad))
             gateway = (subnet.get("gateway") or {}).get("address")
             if gateway:
-                gateways.append("route replace default via %s dev %s" % (gateway, dev))
+                gateways.append("route add default via %s dev %s" % (gateway, dev))
         run("ip", "-n", ns, "-batch", "-", stdin="\n".join(steps) + "\n")
-        # The second network's gateway does not replace the first's with a metric of its own: so it goes last, or fails.
+        # With several networks the first one's gateway stays the default.
         for gateway in gateways:
             run("ip", "-n", ns, *gateway.split(), check=False)
 
