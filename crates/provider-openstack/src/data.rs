@@ -1,7 +1,11 @@
 //! The data sources.
 
+pub(crate) mod addresses;
 pub(crate) mod collection;
+pub(crate) mod identity;
+pub(crate) mod ids;
 pub(crate) mod networking;
+pub(crate) mod ports;
 
 use async_trait::async_trait;
 use plumb_model::addr::Kind;
@@ -33,6 +37,15 @@ pub(crate) static ALL: &[Of] = &[
     of(&networking::Subnet),
     of(&networking::Router),
     of(&networking::SecurityGroup),
+    of(&ids::SubnetIds),
+    of(&ports::Port),
+    of(&ports::PortIds),
+    of(&addresses::FloatingIp),
+    of(&addresses::SubnetPool),
+    of(&addresses::Trunk),
+    of(&identity::Project),
+    of(&identity::AuthScope),
+    of(&identity::Endpoint),
 ];
 
 const fn of<Q: Rules + Query>(query: &'static Q) -> Of {

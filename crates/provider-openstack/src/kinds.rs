@@ -1,13 +1,21 @@
 //! The resource types.
 
+pub(crate) mod address_group;
+pub(crate) mod application_credential;
 pub(crate) mod floatingip;
+pub(crate) mod floatingip_associate;
 pub(crate) mod network;
 pub(crate) mod port;
+pub(crate) mod portforwarding;
+pub(crate) mod project;
+pub(crate) mod route;
 pub(crate) mod router;
 pub(crate) mod router_interface;
 pub(crate) mod secgroup;
 pub(crate) mod secgroup_rule;
 pub(crate) mod subnet;
+pub(crate) mod subnetpool;
+pub(crate) mod trunk;
 
 use plumb_model::addr::Kind;
 use plumb_model::schema::ResourceSchema;
@@ -26,14 +34,23 @@ pub(crate) struct Of {
 
 /// All of them.
 pub(crate) static ALL: &[Of] = &[
+    of(&address_group::AddressGroup),
+    of(&application_credential::ApplicationCredential),
     of(&floatingip::FloatingIp),
+    of(&floatingip_associate::FloatingIpAssociate),
     of(&network::Network),
     of(&port::Port),
+    of(&portforwarding::PortForwarding),
+    of(&project::Project),
+    of(&route::Route(route::OfRouter)),
+    of(&route::Route(route::OfSubnet)),
     of(&router::Router),
     of(&router_interface::RouterInterface),
     of(&secgroup::SecurityGroup),
     of(&secgroup_rule::SecurityGroupRule),
     of(&subnet::Subnet),
+    of(&subnetpool::SubnetPool),
+    of(&trunk::Trunk),
 ];
 
 const fn of<K: Rules + Calls>(calls: &'static K) -> Of {

@@ -20,5 +20,7 @@ mod range;
 mod session;
 mod stamp;
 mod table;
+#[cfg(test)]
+mod tests;
 
 pub use provider::OpenStackProvider;
