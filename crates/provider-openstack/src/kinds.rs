@@ -1,12 +1,16 @@
 //! The resource types.
 
+pub(crate) mod flavor;
 pub(crate) mod floatingip;
+pub(crate) mod instance;
+pub(crate) mod keypair;
 pub(crate) mod network;
 pub(crate) mod port;
 pub(crate) mod router;
 pub(crate) mod router_interface;
 pub(crate) mod secgroup;
 pub(crate) mod secgroup_rule;
+pub(crate) mod servergroup;
 pub(crate) mod subnet;
 
 use plumb_model::addr::Kind;
@@ -26,13 +30,17 @@ pub(crate) struct Of {
 
 /// All of them.
 pub(crate) static ALL: &[Of] = &[
+    of(&flavor::Flavor),
     of(&floatingip::FloatingIp),
+    of(&instance::Instance),
+    of(&keypair::KeyPair),
     of(&network::Network),
     of(&port::Port),
     of(&router::Router),
     of(&router_interface::RouterInterface),
     of(&secgroup::SecurityGroup),
     of(&secgroup_rule::SecurityGroupRule),
+    of(&servergroup::ServerGroup),
     of(&subnet::Subnet),
 ];
 

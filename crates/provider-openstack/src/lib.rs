@@ -8,15 +8,18 @@ mod change;
 mod cloud;
 mod config;
 mod data;
+mod glance;
 mod json;
 mod kinds;
 mod lookup;
 mod neutron;
+mod nova;
 mod plan;
 mod provider;
 mod range;
 mod session;
 mod stamp;
 mod table;
+mod told;
 
 pub use provider::OpenStackProvider;
