@@ -42,6 +42,7 @@ fn providers() -> Vec<Arc<dyn Provider>> {
         Arc::new(plumb_provider_builtin::Builtin),
         Arc::new(plumb_provider_docker::DockerProvider::default()),
         Arc::new(plumb_provider_netns::NetnsProvider::default()),
+        Arc::new(plumb_provider_openstack::OpenStackProvider::default()),
     ]
 }
 

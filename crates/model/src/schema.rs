@@ -41,6 +41,19 @@ pub struct ResourceSchema {
     pub validate: Option<Validate>,
     /// The state is the only place where it exists: it is never read back.
     pub local: bool,
+    /// What it works with though it does not name it.
+    pub companions: &'static [Companion],
+}
+
+/// Resources that another works with though neither names the other: a floating IP and the router
+/// interface by which its port is reached. Where both have to do with the same object, the
+/// companion is made before and deleted after, unless the configuration has it the other way round.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Companion {
+    /// The resource type of the companion.
+    pub kind: &'static str,
+    /// The resource types of the object that both have to do with.
+    pub shared: &'static [&'static str],
 }
 
 /// A provider's planning rule. A plain `fn`, so that it captures nothing and calls no one.
@@ -187,7 +200,14 @@ impl Schemas {
 impl ResourceSchema {
     /// A remote resource at version 0 without rules.
     pub fn new(block: Block) -> ResourceSchema {
-        ResourceSchema { version: 0, block, refine: None, validate: None, local: false }
+        ResourceSchema {
+            version: 0,
+            block,
+            refine: None,
+            validate: None,
+            local: false,
+            companions: &[],
+        }
     }
 }
 

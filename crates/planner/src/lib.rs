@@ -5,6 +5,7 @@
 //! questions are answered, nor what time it is.
 
 mod audit;
+mod companions;
 mod instance;
 mod moves;
 mod order;

@@ -15,12 +15,15 @@ use plumb_model::addr::{Addr, ConfigAddr, DeposedKey, Mode, ObjectKey, ProviderA
 use plumb_model::plan::{Action, Op, Plan, ReplaceOrder, Site, Step, StepId};
 use plumb_model::state::Token;
 
+use crate::companions;
 use crate::walk::Walked;
 use crate::{Input, PlanMode, Planned};
 
 /// How much an edge matters, when not all can be kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Strength {
+pub(crate) enum Strength {
+    /// Nobody wrote it, but it would go better so.
+    Companion,
     /// Whoever is updated lets go of what is deleted after it.
     Update,
     /// Whoever leans on something is deleted before it; this one is made anew. It is likely to lean
@@ -34,18 +37,18 @@ enum Strength {
 
 /// Steps and edges between them, not numbered yet.
 #[derive(Default)]
-struct Draft {
+pub(crate) struct Draft {
     ops: Vec<(Op, Option<Site>)>,
     edges: Vec<(u32, u32, Strength)>,
 }
 
 impl Draft {
-    fn step(&mut self, op: Op, site: Option<Site>) -> u32 {
+    pub(crate) fn step(&mut self, op: Op, site: Option<Site>) -> u32 {
         self.ops.push((op, site));
         (self.ops.len() - 1) as u32
     }
 
-    fn edge(&mut self, from: u32, to: u32, strength: Strength) {
+    pub(crate) fn edge(&mut self, from: u32, to: u32, strength: Strength) {
         self.edges.push((from, to, strength));
     }
 }
@@ -56,8 +59,10 @@ pub(crate) fn order(input: Input<'_>, mut walked: Walked) -> Planned {
     let mut providers = BTreeMap::new();
     if input.options.mode == PlanMode::Normal {
         providers = forward(input, &walked, &mut draft, &mut made);
+        companions::make(input.program, &mut draft, &made);
     }
-    backward(&walked, &mut draft, &made, &providers);
+    let drops = backward(&walked, &mut draft, &made, &providers);
+    companions::drop(input.schemas, &walked.prior, &mut draft, &made, &drops);
     let steps = number(draft, &mut walked.notes, input.run);
     if walked.included.is_partial() {
         walked.notes.push(Diagnostic::warning(
@@ -277,12 +282,12 @@ struct Gone {
 }
 
 /// Steps that follow what is remembered: deleting and forgetting.
-fn backward(
-    walked: &Walked,
+fn backward<'a>(
+    walked: &'a Walked,
     draft: &mut Draft,
     made: &BTreeMap<Addr, u32>,
     providers: &BTreeMap<Arc<ProviderAddr>, u32>,
-) {
+) -> BTreeMap<&'a ObjectKey, u32> {
     let mut drops: BTreeMap<&ObjectKey, u32> = BTreeMap::new();
     let mut dropped: BTreeMap<ConfigAddr, Gone> = BTreeMap::new();
     for (key, change) in &walked.changes {
@@ -302,7 +307,7 @@ fn backward(
         dropped.entry(key.addr.config()).or_default();
     }
     if drops.is_empty() {
-        return;
+        return drops;
     }
     let join = |draft: &mut Draft, at: &mut Option<u32>| {
         *at.get_or_insert_with(|| draft.step(Op::Join, None))
@@ -351,6 +356,7 @@ fn backward(
         }
     }
     retire(walked, draft, &drops, made);
+    drops
 }
 
 /// The old object of a create-first replacement gets a name of its own, which its deletion uses.
@@ -378,7 +384,7 @@ fn retire(
 /// it are dropped and noted.
 fn number(draft: Draft, notes: &mut Diagnostics, run: u64) -> Vec<Step> {
     let Draft { mut ops, edges } = draft;
-    let mut weakest = Strength::Update;
+    let mut weakest = Strength::Companion;
     let mut edges = edges;
     let sorted = loop {
         if let Some(sorted) = sort(ops.len(), &edges) {
@@ -397,7 +403,8 @@ fn number(draft: Draft, notes: &mut Diagnostics, run: u64) -> Vec<Step> {
         edges.retain(|(from, to, strength)| {
             circle[*from as usize] != circle[*to as usize] || *strength > weakest
         });
-        notes.extend((before > edges.len()).then(|| {
+        let heard = before > edges.len() && weakest > Strength::Companion;
+        notes.extend(heard.then(|| {
             Diagnostic::warning(
                 "Some deletions cannot wait",
                 "What is to be deleted is still in use by something that can only be changed \
@@ -406,6 +413,7 @@ fn number(draft: Draft, notes: &mut Diagnostics, run: u64) -> Vec<Step> {
         }));
         assert!(weakest < Strength::Config, "the configuration has no circles");
         weakest = match weakest {
+            Strength::Companion => Strength::Update,
             Strength::Update => Strength::DeleteReplaced,
             Strength::DeleteReplaced => Strength::Delete,
             Strength::Delete | Strength::Config => Strength::Config,

@@ -784,3 +784,74 @@ fn checks_warn() {
     "#]],
     );
 }
+
+/// Neither names the other, and one comes first in the text.
+const COMPANIONS: &str = r#"
+    resource "test_thing" "net" { name = "net" }
+    resource "test_thing" "port" { name = test_thing.net.id }
+    resource "test_address" "a" { name = test_thing.port.id }
+    resource "test_thing" "router" { name = "router" }
+    resource "test_link" "l" { name = "${test_thing.router.id} ${test_thing.net.id}" }
+    resource "test_thing" "other" { name = "other" }
+    resource "test_address" "lone" { name = test_thing.other.id }
+"#;
+
+#[test]
+fn companions_are_made_first_and_go_last() {
+    let mut lab = Lab::new();
+    apply(
+        &mut lab,
+        COMPANIONS,
+        expect![[r#"
+        create test_thing.router
+        create test_thing.other
+        create test_thing.net
+        create test_thing.port
+        create test_link.l
+        create test_address.lone
+        create test_address.a
+    "#]],
+    );
+    settled(&mut lab, COMPANIONS);
+    apply(
+        &mut lab,
+        "",
+        expect![[r#"
+        delete test_address.a
+        delete test_address.lone
+        delete test_thing.port
+        delete test_thing.other
+        delete test_link.l
+        delete test_thing.net
+        delete test_thing.router
+    "#]],
+    );
+}
+
+#[test]
+fn what_the_configuration_says_goes_before_companions() {
+    let config = r#"
+        resource "test_thing" "net" { name = "net" }
+        resource "test_address" "a" { name = test_thing.net.id }
+        resource "test_link" "l" { name = "${test_address.a.id} ${test_thing.net.id}" }
+    "#;
+    let mut lab = Lab::new();
+    apply(
+        &mut lab,
+        config,
+        expect![[r#"
+        create test_thing.net
+        create test_address.a
+        create test_link.l
+    "#]],
+    );
+    apply(
+        &mut lab,
+        "",
+        expect![[r#"
+        delete test_link.l
+        delete test_address.a
+        delete test_thing.net
+    "#]],
+    );
+}

@@ -44,6 +44,7 @@ pub(crate) fn resource(item: &Struct) -> TokenStream {
                     refine: #refine,
                     validate: #validate,
                     local: #local,
+                    companions: &[],
                 }
             }
         }

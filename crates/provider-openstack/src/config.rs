@@ -6,7 +6,7 @@ use plumb_model::schema::Block;
 use plumb_model::value::{Type, Value};
 use plumb_provider::{Edge, Failure};
 
-use crate::auth::{Arguments, Settings};
+use crate::auth::{Arguments, Settings, settings as merged};
 use crate::table::{Table, opt, string_map};
 
 pub(crate) const SOURCE: &str = "registry.terraform.io/terraform-provider-openstack/openstack";
@@ -58,7 +58,10 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
             text("cert", "Our certificate: a file, or its text. Else OS_CERT."),
             text("key", "Our key: a file, or its text. Else OS_KEY.").sensitive(),
             flag("swauth", "Accepted and without effect."),
-            flag("delayed_auth", "Accepted and without effect: what needs no cloud asks for none."),
+            flag(
+                "delayed_auth",
+                "Get the first token only when it is needed. Else OS_DELAYED_AUTH, else yes.",
+            ),
             flag("allow_reauth", "Get a new token when one ends. Else OS_ALLOW_REAUTH, else yes."),
             text("cloud", "The entry of clouds.yaml. Else OS_CLOUD."),
             opt(
@@ -71,7 +74,7 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
                 string_map(),
                 "Addresses of services instead of the catalogue's, by type: network, compute, image, …",
             ),
-            flag("disable_no_cache_header", "Accepted and without effect."),
+            flag("disable_no_cache_header", "Let caches on the way answer."),
             flag("enable_logging", "Accepted and without effect."),
         ],
     )
@@ -84,7 +87,47 @@ pub(crate) fn block() -> Block {
 
 /// What it comes to, with files and environment.
 pub(crate) fn settings(config: &Value, edge: &Edge) -> Result<Settings, Failure> {
-    let _ = (config, edge, Arguments::default());
-
-    todo!()
+    let get = |name: &str| config.get_attr(name).filter(|it| it.is_present());
+    let text =
+        |name| get(name).and_then(Value::as_str).map(str::to_owned).filter(|it| !it.is_empty());
+    let flag = |name| get(name).and_then(Value::as_bool);
+    let overrides = get("endpoint_overrides").and_then(Value::as_map).into_iter().flatten();
+    let overrides =
+        overrides.filter_map(|(key, it)| Some((key.to_string(), it.as_str()?.to_owned())));
+    let arguments = Arguments {
+        auth_url: text("auth_url"),
+        cloud: text("cloud"),
+        region: text("region"),
+        user_name: text("user_name"),
+        user_id: text("user_id"),
+        tenant_name: text("tenant_name"),
+        tenant_id: text("tenant_id"),
+        password: text("password"),
+        token: text("token"),
+        passcode: text("passcode"),
+        user_domain_name: text("user_domain_name"),
+        user_domain_id: text("user_domain_id"),
+        project_domain_name: text("project_domain_name"),
+        project_domain_id: text("project_domain_id"),
+        domain_name: text("domain_name"),
+        domain_id: text("domain_id"),
+        default_domain: text("default_domain"),
+        application_credential_id: text("application_credential_id"),
+        application_credential_name: text("application_credential_name"),
+        application_credential_secret: text("application_credential_secret"),
+        system_scope: flag("system_scope"),
+        insecure: flag("insecure"),
+        cacert_file: text("cacert_file"),
+        cert: text("cert"),
+        key: text("key"),
+        endpoint_type: text("endpoint_type"),
+        endpoint_overrides: overrides.collect(),
+        max_retries: get("max_retries").and_then(Value::as_i64).and_then(|it| it.try_into().ok()),
+        allow_reauth: flag("allow_reauth"),
+        delayed_auth: flag("delayed_auth"),
+        disable_no_cache_header: flag("disable_no_cache_header"),
+        swauth: flag("swauth"),
+    };
+    let read = |path: &std::path::Path| std::fs::read_to_string(path);
+    merged(&arguments, &edge.env, &read, &edge.directory, edge.home.as_deref())
 }

@@ -3,6 +3,7 @@
 //! Names, types and flags are those of terraform-provider-openstack, so that files written for it
 //! work unchanged.
 
+#[allow(dead_code)]
 mod auth;
 mod change;
 mod cloud;
@@ -17,6 +18,7 @@ mod nova;
 mod plan;
 mod provider;
 mod range;
+#[allow(dead_code)]
 mod session;
 mod stamp;
 mod table;

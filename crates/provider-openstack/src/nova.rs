@@ -8,13 +8,13 @@ use serde_json::{Value as Json, json};
 
 use crate::cloud::{Cloud, patiently, until};
 use crate::json::{self, list_at, str_at};
-use crate::session::{ApiError, Service};
+use crate::session::{ApiError, Request, Service};
 
 /// The metadata key with the name of the call that made a server.
 pub(crate) const TOKEN: &str = "plumb.token";
 
 /// How long a server may be busy with something else before an action is given up.
-const BUSY_MAX: Duration = Duration::from_secs(300);
+pub(crate) const BUSY_MAX: Duration = Duration::from_secs(300);
 
 /// So many looks at a server that neither got there nor is on its way are enough.
 const STILL_MAX: u32 = 3;
@@ -156,8 +156,22 @@ pub(crate) fn sentence(text: &str) -> String {
 }
 
 /// The newest version of the compute API that is spoken: the minor of 2.x.
-pub(crate) async fn version(cloud: &Cloud) -> u32 {
-    cloud.session.compute_version().await
+pub(crate) async fn version(cloud: &Cloud) -> Result<u32, Failure> {
+    let version = cloud.session.compute_version().await;
+    version.map(|it| it.1).map_err(|it| it.failure("ask for the version of the compute service"))
+}
+
+/// Posts as of a version 2.x of the API, or an older one that the cloud has: for what newer ones
+/// have no more.
+pub(crate) async fn post_as_of(
+    cloud: &Cloud,
+    newest: u32,
+    path: &str,
+    body: &Json,
+) -> Result<Json, ApiError> {
+    let agreed = cloud.session.compute_version().await?;
+    let request = Request::new(reqwest::Method::POST, Service::Compute, path).json(body);
+    cloud.session.send(request.version(agreed.min((2, newest)))).await?.json()
 }
 
 /// Whether metadata names the call.
@@ -195,9 +209,4 @@ pub(crate) async fn flavor_named(cloud: &Cloud, name: &str) -> Result<String, Fa
 /// All flavors that may be used.
 pub(crate) async fn flavors(cloud: &Cloud) -> Result<Vec<Json>, ApiError> {
     cloud.session.list(Service::Compute, "/flavors/detail?is_public=None", "flavors").await
-}
-
-/// Makes a key pair.
-pub(crate) async fn post_keypair(cloud: &Cloud, body: &Json) -> Result<Json, ApiError> {
-    cloud.session.post(Service::Compute, "/os-keypairs", body).await
 }

@@ -3,13 +3,16 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use plumb_model::schema::{Problem, RefineInput, Refined, ResourceSchema};
+use plumb_model::schema::{Companion, Problem, RefineInput, Refined, ResourceSchema};
 use plumb_model::value::Value;
 
 use crate::table::{Field, Table};
 
 /// The rules of a resource type. Static, so that a planning rule captures nothing.
 pub(crate) trait Rules {
+    /// What it works with though it does not name it.
+    const COMPANIONS: &'static [Companion] = &[];
+
     /// Its rows.
     fn table() -> &'static Table;
 
@@ -54,6 +57,7 @@ pub(crate) fn schema<R: Rules>() -> ResourceSchema {
     ResourceSchema {
         refine: Some(refine::<R>),
         validate: Some(validate::<R>),
+        companions: R::COMPANIONS,
         ..R::table().schema()
     }
 }

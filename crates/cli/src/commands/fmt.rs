@@ -16,7 +16,7 @@ const UNFORMATTED: i32 = 3;
 /// Some file could not be read.
 const FAILED: i32 = 2;
 
-const ENDINGS: [&str; 4] = [".tf", ".tfvars", ".tftest.hcl", ".tfmock.hcl"];
+const ENDINGS: [&str; 5] = [".tf", ".tfvars", ".tftest.hcl", ".tfmock.hcl", ".plumb.hcl"];
 
 /// Lays out what the targets name. The exit code.
 pub(crate) fn fmt(context: &Context, args: &FmtArgs) -> i32 {

@@ -44,12 +44,17 @@ pub struct ModuleFile {
 /// Whether the file called `name` changes what other files declare: `override.tf`,
 /// `*_override.tf`.
 pub fn is_override(name: &str) -> bool {
-    name.strip_suffix(".tf").is_some_and(|it| it == "override" || it.ends_with("_override"))
+    stem(name).is_some_and(|it| it == "override" || it.ends_with("_override"))
 }
 
-/// Whether the file called `name` belongs to the module in its directory.
+/// Whether the file called `name` belongs to the module in its directory. What Terraform has no
+/// word for stands in `*.plumb.hcl`, which it does not read.
 pub fn is_module_file(name: &str) -> bool {
-    name.ends_with(".tf") && !name.starts_with(['.', '#']) && !name.ends_with('~')
+    stem(name).is_some() && !name.starts_with(['.', '#']) && !name.ends_with('~')
+}
+
+fn stem(name: &str) -> Option<&str> {
+    name.strip_suffix(".tf").or_else(|| name.strip_suffix(".plumb.hcl"))
 }
 
 const TOP: Spec<'_> = Spec {

@@ -507,3 +507,16 @@ fn files_by_name() {
         assert_eq!((is_module_file(name), is_override(name)), (module, over), "{name}");
     }
 }
+
+#[test]
+fn which_files_belong_to_a_module() {
+    use super::{is_module_file, is_override};
+    for name in ["main.tf", "lab.plumb.hcl", "override.tf"] {
+        assert!(is_module_file(name), "{name}");
+    }
+    for name in [".hidden.tf", "#main.tf", "main.tf~", "main.hcl", "plumb.hcl", "main.tfvars"] {
+        assert!(!is_module_file(name), "{name}");
+    }
+    assert!(is_override("a_override.tf") && is_override("override.plumb.hcl"));
+    assert!(!is_override("overrides.tf"));
+}

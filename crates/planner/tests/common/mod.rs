@@ -12,7 +12,9 @@ use plumb_model::addr::{Kind, ObjectKey};
 use plumb_model::event::{Effect, Event, Remote};
 use plumb_model::plan::{Action, Op, Plan};
 use plumb_model::question::{Answer, Observations, Question, QuestionKey};
-use plumb_model::schema::{Attribute, Block, Presence, ProviderSchema, ResourceSchema, Schemas};
+use plumb_model::schema::{
+    Attribute, Block, Companion, Presence, ProviderSchema, ResourceSchema, Schemas,
+};
 use plumb_model::state::State;
 use plumb_model::value::{Type, Value};
 use plumb_planner::{Blocked, Input, Options, Planned, plan};
@@ -53,12 +55,20 @@ impl Lab {
             ("key", Attribute::new(Type::String, Presence::Required)),
             ("value", computed(Type::String)),
         ]);
+        // An address works only with a link to the same thing.
+        let companions = &[Companion { kind: "test_link", shared: &["test_thing"] }];
+        let address = ResourceSchema { companions, ..ResourceSchema::new(thing.clone()) };
         let source: Arc<str> = "registry.terraform.io/plumb/test".into();
         let provider = ProviderSchema {
             source: source.clone(),
             name: "test".into(),
             config: attrs(vec![("region", optional(Type::String))]),
-            resources: [(Kind::new("test_thing"), Arc::new(ResourceSchema::new(thing)))].into(),
+            resources: [
+                (Kind::new("test_address"), Arc::new(address)),
+                (Kind::new("test_link"), Arc::new(ResourceSchema::new(thing.clone()))),
+                (Kind::new("test_thing"), Arc::new(ResourceSchema::new(thing))),
+            ]
+            .into(),
             data: [(Kind::new("test_lookup"), Arc::new(ResourceSchema::new(lookup)))].into(),
         };
         Lab {

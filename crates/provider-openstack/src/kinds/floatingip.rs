@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use async_trait::async_trait;
-use plumb_model::schema::RefineInput;
+use plumb_model::schema::{Companion, RefineInput};
 use plumb_model::value::{Type, Value};
 use plumb_provider::Failure;
 use serde_json::{Map, Value as Json};
@@ -53,7 +53,15 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
     .timed(&["create", "delete"])
 });
 
+/// By this interface packets reach the port; without it Neutron refuses to lead an address to it.
+pub(crate) const WAY_IN: Companion = Companion {
+    kind: "openstack_networking_router_interface_v2",
+    shared: &["openstack_networking_network_v2", "openstack_networking_subnet_v2"],
+};
+
 impl Rules for FloatingIp {
+    const COMPANIONS: &'static [Companion] = &[WAY_IN];
+
     fn table() -> &'static Table {
         &TABLE
     }

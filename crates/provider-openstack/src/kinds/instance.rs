@@ -18,9 +18,6 @@ use crate::plan::{Planned, Rules};
 use crate::table::Table;
 use crate::told::text;
 
-pub(crate) use gather::Facts;
-pub(crate) use observe::addresses;
-
 /// What Terraform's state has for the image of a server that boots from a volume.
 const NO_IMAGE: &str = "Attempt to boot from volume - no image supplied";
 

@@ -22,6 +22,9 @@ use crate::told::{keep, text, told};
 
 pub(crate) struct KeyPair;
 
+/// Later versions of the API make no keys.
+const GENERATES_MAX: u32 = 91;
+
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
     Table::new(
         "openstack_compute_keypair_v2",
@@ -162,8 +165,10 @@ impl Calls for KeyPair {
         if body.get("public_key").and_then(Json::as_str) == Some("") {
             body.remove("public_key");
         }
+        let generated = !body.contains_key("public_key");
         let body = wrapped("keypair", body);
-        match nova::post_keypair(cloud, &body).await {
+        let newest = if generated { GENERATES_MAX } else { u32::MAX };
+        match nova::post_as_of(cloud, newest, "/os-keypairs", &body).await {
             Ok(answer) => {
                 let json = json::at(&answer, &["keypair"]);
                 let mut attrs = observed(cloud, json, Some(planned));

@@ -170,7 +170,8 @@ impl Calls for ServerGroup {
     }
 
     async fn create(&self, cloud: &Cloud, _call: &CallContext, planned: &Value) -> Outcome {
-        let body = match body(planned, nova::version(cloud).await) {
+        let body = nova::version(cloud).await.and_then(|it| body(planned, it));
+        let body = match body {
             Ok(body) => wrapped("server_group", body),
             Err(failure) => return Outcome::failed(failure),
         };

@@ -101,22 +101,10 @@ impl Calls for Instance {
             Err(failure) => return Outcome::failed(failure),
         };
         let doing = format!("create the server {:?}", text(planned, "name").unwrap_or_default());
-        let mut answer = Err(ApiError::Refused {
-            status: 0,
-            code: String::new(),
-            message: String::new(),
-        });
-        for networks in tries(&resolved.networks, planned) {
-            let resolved = request::Resolved { networks, ..resolved.clone() };
-            let body = match request::body(planned, &resolved, call.token) {
-                Ok(body) => body,
-                Err(failure) => return Outcome::failed(failure),
-            };
-            answer = cloud.session.post(Service::Compute, "/servers", &body).await;
-            if !answer.as_ref().is_err_and(is_without_network) {
-                break;
-            }
-        }
+        let answer = match boot(cloud, call, planned, resolved).await {
+            Ok(answer) => answer,
+            Err(failure) => return Outcome::failed(failure),
+        };
         let made_id = match answer {
             Ok(answer) => str_at(crate::json::at(&answer, &["server"]), "id").to_owned(),
             Err(error) => return refused(&error, &doing),
@@ -269,14 +257,28 @@ async fn resolve(cloud: &Cloud, planned: &Value) -> Result<request::Resolved, Fa
         }
     };
     let networks = networks::wanted(cloud, &change).await?;
-    Ok(request::Resolved { image, flavor, networks, version: nova::version(cloud).await })
+    Ok(request::Resolved { image, flavor, networks, version: nova::version(cloud).await? })
 }
 
-/// The networks to ask for: one that says nothing of networks gets the project's if it has one,
-/// and none if it has none.
-fn tries(networks: &Json, planned: &Value) -> Vec<Json> {
-    let said = text(planned, "network_mode").is_some() || networks.is_array();
-    if said { vec![networks.clone()] } else { vec!["auto".into(), "none".into()] }
+/// Asks for the server. One that says nothing of networks gets the project's if it has one, and
+/// none if it has none.
+async fn boot(
+    cloud: &Cloud,
+    call: &CallContext,
+    planned: &Value,
+    resolved: request::Resolved,
+) -> Result<Result<Json, ApiError>, Failure> {
+    let newest = request::newest(planned).min(resolved.version);
+    let resolved = request::Resolved { version: newest, ..resolved };
+    let silent = text(planned, "network_mode").is_none() && !resolved.networks.is_array();
+    let body = request::body(planned, &resolved, call.token)?;
+    let answer = nova::post_as_of(cloud, newest, "/servers", &body).await;
+    if !silent || !answer.as_ref().is_err_and(is_without_network) {
+        return Ok(answer);
+    }
+    let resolved = request::Resolved { networks: "none".into(), ..resolved };
+    let body = request::body(planned, &resolved, call.token)?;
+    Ok(nova::post_as_of(cloud, newest, "/servers", &body).await)
 }
 
 fn is_without_network(error: &ApiError) -> bool {

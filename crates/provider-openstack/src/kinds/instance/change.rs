@@ -7,8 +7,8 @@ use plumb_provider::Failure;
 use serde_json::{Map, Value as Json, json};
 
 use super::gather::{self, Facts};
-use super::request::PERSONALITY_MAX;
-use super::{from_volume, power, user_data};
+use super::request::{self, PERSONALITY_MAX};
+use super::{from_volume, power};
 use crate::change::Change;
 use crate::cloud::{Cloud, IN_USE_MAX, patiently};
 use crate::json::{self, str_at};
@@ -210,19 +210,16 @@ async fn rebuild(task: &Task<'_>, server: &Json, image: &str) -> Result<Json, Fa
     if let Some(pass) = task.change.str("admin_pass").filter(|_| task.change.of("admin_pass")) {
         members.insert("adminPass".to_owned(), pass.into());
     }
-    if nova::version(task.cloud).await <= PERSONALITY_MAX {
-        let file = |it: &Value| {
-            let content = text(it, "content").unwrap_or_default();
-            json!({ "path": text(it, "file"), "contents": user_data::encoded(content) })
-        };
-        let files: Vec<Json> = task.change.items("personality").map(file).collect();
-        if !files.is_empty() {
-            members.insert("personality".to_owned(), files.into());
-        }
+    let files: Vec<Json> = task.change.items("personality").map(request::file).collect();
+    let newest = if files.is_empty() { u32::MAX } else { PERSONALITY_MAX };
+    if !files.is_empty() {
+        members.insert("personality".to_owned(), files.into());
     }
     let body = json!({ "rebuild": members });
     let stopped = str_at(server, "status") == "SHUTOFF";
-    let answer = nova::action(task.cloud, task.id, &body).await;
+    let path = format!("/servers/{}/action", task.id);
+    let request = || nova::post_as_of(task.cloud, newest, &path, &body);
+    let answer = patiently(nova::BUSY_MAX, nova::is_busy, request).await;
     answer.map_err(|it| it.failure(DOING).at(Path::default().attr("image_id")))?;
     let wanted: &[&str] = if stopped { &["SHUTOFF", "ACTIVE"] } else { &["ACTIVE"] };
     nova::settled(task.cloud, task.id, wanted, DOING, task.say).await

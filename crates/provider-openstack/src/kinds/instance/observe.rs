@@ -190,11 +190,6 @@ fn imported(attrs: &mut Attrs, server: &Json) {
     }
 }
 
-/// The networks of a server that nobody wrote, and its addresses.
-pub(crate) fn addresses(attrs: &Value, name: &str) -> Value {
-    attrs.get_attr(name).cloned().unwrap_or(Value::NULL)
-}
-
 #[cfg(test)]
 mod tests {
     use serde_json::json;

@@ -26,8 +26,14 @@ pub(super) struct Resolved {
 /// The first version of the API that takes a member, and where it is written.
 const SINCE: &[(&str, u32)] = &[("tags", 52), ("hypervisor_hostname", 74)];
 
-/// Files can be put into a server up to this version only.
+/// Files can be put into a server up to this version of the API only.
 pub(super) const PERSONALITY_MAX: u32 = 56;
+
+/// The version to send a request for a server as of.
+pub(super) fn newest(planned: &Value) -> u32 {
+    let files = planned.get_attr("personality").filter(|it| it.is_present() && !it.is_empty());
+    if files.is_some() { PERSONALITY_MAX } else { u32::MAX }
+}
 
 /// The whole body.
 pub(super) fn body(planned: &Value, resolved: &Resolved, token: Token) -> Result<Json, Failure> {
@@ -98,7 +104,8 @@ pub(super) fn body(planned: &Value, resolved: &Resolved, token: Token) -> Result
     Ok(body.into())
 }
 
-fn file(block: &Value) -> Json {
+/// A file, and where it goes.
+pub(super) fn file(block: &Value) -> Json {
     let content = text(block, "content").unwrap_or_default();
     json!({ "path": text(block, "file"), "contents": user_data::encoded(content) })
 }

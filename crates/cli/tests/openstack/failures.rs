@@ -1,0 +1,211 @@
+//! What goes wrong says what, where and what to do; nothing is lost and nothing made twice.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use serde_json::json;
+
+use crate::api::Api;
+use crate::proxy::{Fate, Proxy};
+use crate::world::World;
+
+const NETWORK: &str = r#"resource "openstack_networking_network_v2" "n" { name = "PREFIX" }"#;
+const APPLY: [&str; 3] = ["apply", "-auto-approve", "-no-color"];
+
+fn has(said: &str, words: &[&str]) {
+    for it in words {
+        assert!(said.contains(it), "{it:?} is not in {said}");
+    }
+}
+
+#[test]
+fn wrong_password() {
+    let mut world = World::new("password", NETWORK);
+    world.env.insert("OS_PASSWORD".to_owned(), "wrong".to_owned());
+    let said = world.fails(&["plan", "-no-color"]);
+    has(&said, &["main.tf line", "provider \"openstack\""]);
+    assert!(!said.contains("wrong\""), "{said}");
+    world.end_empty();
+}
+
+#[test]
+fn nobody_says_where_the_cloud_is() {
+    let mut world = World::new("nowhere", NETWORK);
+    for name in ["OS_AUTH_URL", "OS_USERNAME", "OS_PASSWORD", "OS_PROJECT_NAME"] {
+        world.env.insert(name.to_owned(), String::new());
+    }
+    has(&world.fails(&["plan", "-no-color"]), &["auth_url", "OS_CLOUD"]);
+    world.env.insert("OS_CLOUD".to_owned(), "nebula".to_owned());
+    has(&world.fails(&["plan", "-no-color"]), &["nebula", "clouds.yaml"]);
+    world.end_empty();
+}
+
+/// The service is there, then is not: what was made is known, and the next apply goes on.
+#[test]
+fn endpoint_down_in_mid_apply() {
+    let count = AtomicUsize::new(0);
+    let network = Api::admin().service("network").trim_end_matches("/v2.0").to_owned();
+    let proxy = Proxy::before(&network, move |asked| {
+        let posts = asked.starts_with("POST") && count.fetch_add(1, Ordering::SeqCst) >= 2;
+        if posts { Fate::Answer(500) } else { Fate::Pass }
+    });
+    let config = |url: &str| {
+        format!(
+            r#"
+            terraform {{
+              required_providers {{
+                openstack = {{ source = "terraform-provider-openstack/openstack" }}
+              }}
+            }}
+            provider "openstack" {{
+              endpoint_overrides = {{ network = "{url}/v2.0/" }}
+              max_retries        = 1
+            }}
+            resource "openstack_networking_network_v2" "n" {{
+              count = 5
+              name  = "PREFIX-${{count.index}}"
+            }}"#
+        )
+    };
+    let world = World::new("down", &config(&proxy.url));
+    let said = world.fails(&APPLY);
+    has(&said, &["Cannot create the network", "said by the test", "main.tf line"]);
+    assert_eq!(world.there()["networks"].len(), 2);
+    world.config(&config(&network));
+    world.settle();
+    assert_eq!(world.there()["networks"].len(), 5);
+    world.end();
+}
+
+/// The cloud did it, but nobody heard: it is found by its stamp, and not made again.
+#[test]
+fn an_answer_that_is_lost() {
+    let network = Api::admin().service("network").trim_end_matches("/v2.0").to_owned();
+    let once = AtomicUsize::new(0);
+    let proxy = Proxy::before(&network, move |asked| {
+        let first = asked.starts_with("POST") && once.fetch_add(1, Ordering::SeqCst) == 0;
+        if first { Fate::Mute } else { Fate::Pass }
+    });
+    let config = format!(
+        r#"
+        terraform {{
+          required_providers {{
+            openstack = {{ source = "terraform-provider-openstack/openstack" }}
+          }}
+        }}
+        provider "openstack" {{
+          endpoint_overrides = {{ network = "{}/v2.0/" }}
+        }}
+        resource "openstack_networking_network_v2" "n" {{
+          name        = "PREFIX"
+          description = "Only one"
+          tags        = ["t"]
+        }}"#,
+        proxy.url
+    );
+    let world = World::new("lost", &config);
+    world.run(&APPLY);
+    world.settle();
+    assert_eq!(world.there()["networks"], ["plumb-e2e-lost"]);
+    let id = world.id("openstack_networking_network_v2.n");
+    let seen = world.api.get("network", &format!("/networks/{id}"))["network"].clone();
+    assert_eq!(seen["tags"], json!(["t"]), "what was left to do was done");
+    world.end();
+}
+
+#[test]
+fn quota_of_zero() {
+    let world = World::new("quota", NETWORK);
+    world.admin_quota(&json!({ "network": 0 }));
+    let said = world.fails(&APPLY);
+    has(&said, &["Cannot create the network", "uota", "main.tf line"]);
+    world.admin_quota(&json!({ "network": 100 }));
+    world.settle();
+    world.end();
+}
+
+#[test]
+fn names_that_mean_none_or_two() {
+    let world = World::new("names", NETWORK);
+    let look = |name: &str| {
+        format!("data \"openstack_networking_network_v2\" \"d\" {{\n  name = \"{name}\"\n}}\n")
+    };
+    world.config(&look("PREFIX-none"));
+    has(&world.fails(&["plan", "-no-color"]), &["returned no network", "main.tf line"]);
+    let two = r#"
+        resource "openstack_networking_network_v2" "n" {
+          count = 2
+          name  = "PREFIX-twin"
+        }"#;
+    world.config(two);
+    world.settle();
+    world.config(&format!("{two}\n{}", look("PREFIX-twin")));
+    let said = world.fails(&["plan", "-no-color"]);
+    has(&said, &["returned more than one network", "plumb-e2e-names-twin"]);
+    let pool = format!(
+        "{two}\nresource \"openstack_networking_floatingip_v2\" \"f\" {{\n  pool = \"PREFIX-twin\"\n}}\n"
+    );
+    world.config(&pool);
+    has(&world.fails(&APPLY), &["More than one network", "identifier"]);
+    world.config(two);
+    world.end();
+}
+
+#[test]
+fn what_cannot_be_is_told_before_anything_is_made() {
+    let world = World::empty("cannot");
+    let rule = |rest: &str| {
+        format!(
+            "resource \"openstack_networking_secgroup_v2\" \"g\" {{\n  name = \"PREFIX\"\n}}\n\
+             resource \"openstack_networking_secgroup_rule_v2\" \"r\" {{\n  \
+             security_group_id = openstack_networking_secgroup_v2.g.id\n{rest}\n}}\n"
+        )
+    };
+    let subnet = |rest: &str| {
+        format!(
+            "resource \"openstack_networking_subnet_v2\" \"s\" {{\n  network_id = \"x\"\n{rest}\n}}\n"
+        )
+    };
+    let cases = [
+        (rule("direction = \"in\"\nethertype = \"IPv4\""), "expected direction to be one of"),
+        (
+            rule("direction = \"ingress\"\nethertype = \"IPv4\"\nprotocol = \"tpc\""),
+            "\"tpc\" is not a valid protocol",
+        ),
+        (
+            rule(
+                "direction = \"ingress\"\nethertype = \"IPv4\"\nprotocol = \"tcp\"\nport_range_min = 22",
+            ),
+            "port_range_max",
+        ),
+        (
+            rule(
+                "direction = \"ingress\"\nethertype = \"IPv4\"\nprotocol = \"tcp\"\nport_range_min = 23\nport_range_max = 22",
+            ),
+            "Invalid port range",
+        ),
+        (
+            rule(
+                "direction = \"ingress\"\nethertype = \"IPv4\"\nremote_ip_prefix = \"0.0.0.0/0\"\nremote_group_id = \"x\"",
+            ),
+            "conflicts with",
+        ),
+        (subnet("cidr = \"10.0.0.0\""), "Invalid CIDR"),
+        (
+            subnet(
+                "cidr = \"10.0.0.0/24\"\nallocation_pool {\n  start = \"10.0.0.5\"\n  end = \"10.0.1.9\"\n}",
+            ),
+            "Allocation pool outside the subnet",
+        ),
+        (
+            subnet("cidr = \"10.0.0.0/24\"\ngateway_ip = \"10.0.0.1\"\nno_gateway = true"),
+            "conflicts with",
+        ),
+        (subnet("cidr = \"10.0.0.0/24\"\nip_version = 5"), "ip_version"),
+    ];
+    for (config, words) in cases {
+        world.config(&config);
+        let said = world.fails(&["validate", "-no-color"]);
+        has(&said, &[words, "main.tf line"]);
+    }
+    world.end_empty();
+}

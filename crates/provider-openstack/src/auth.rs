@@ -1,3 +1,0 @@
-#[derive(Default)]
-pub(crate) struct Arguments {}
-pub(crate) struct Settings {}
