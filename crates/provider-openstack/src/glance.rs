@@ -1,9 +1,10 @@
 //! Images by name and identifier, and what all who wait for one owe each other.
 
+use plumb_model::state::Token;
 use plumb_provider::Failure;
 use serde_json::Value as Json;
 
-use crate::cloud::Cloud;
+use crate::cloud::{Cloud, until};
 use crate::json::str_at;
 use crate::neutron::escaped;
 use crate::session::{ApiError, Service};
@@ -68,4 +69,58 @@ pub(crate) async fn named(cloud: &Cloud, name: &str) -> Result<String, Failure> 
             Err(Failure::new("More than one image", detail))
         }
     }
+}
+
+/// The images that a call made, or that inherited its name.
+pub(crate) async fn of_call(
+    cloud: &Cloud,
+    token: Token,
+    hidden: bool,
+) -> Result<Vec<Json>, ApiError> {
+    let hidden = if hidden { "&os_hidden=true" } else { "" };
+    let path = format!("/images?limit=1000&{TOKEN}={token}{hidden}");
+    cloud.session.list(Service::Image, &path, "images").await
+}
+
+/// Waits until an image can be used.
+pub(crate) async fn settled(cloud: &Cloud, id: &str, doing: &str) -> Result<Json, Failure> {
+    until(async || {
+        let found = image(cloud, id).await.map_err(|it| it.failure(doing))?;
+        let Some(image) = found else {
+            return Err(Failure::new(format!("Cannot {doing}"), "The image is gone."));
+        };
+        match str_at(&image, "status") {
+            "active" | "deactivated" => Ok(Some(image)),
+            "killed" => Err(Failure::new(format!("Cannot {doing}"), "Glance gave up on it.")),
+            _ => Ok(None),
+        }
+    })
+    .await
+}
+
+/// Waits until Glance has got the data of an image by itself.
+pub(crate) async fn imported(cloud: &Cloud, id: &str, doing: &str) -> Result<Json, Failure> {
+    let mut began = false;
+    let began = std::sync::Mutex::new(&mut began);
+    until(async || {
+        let found = image(cloud, id).await.map_err(|it| it.failure(doing))?;
+        let Some(image) = found else {
+            return Err(Failure::new(format!("Cannot {doing}"), "The image is gone."));
+        };
+        let mut began = began.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        match str_at(&image, "status") {
+            "active" | "deactivated" => Ok(Some(image)),
+            // It falls back when it cannot get the data.
+            "queued" if **began || !str_at(&image, "os_glance_failed_import").is_empty() => {
+                let detail = "Glance could not get the data; its log says why. Is the address one that Glance reaches, and may download from?";
+                Err(Failure::new(format!("Cannot {doing}"), detail))
+            }
+            "killed" => Err(Failure::new(format!("Cannot {doing}"), "Glance gave up on it.")),
+            status => {
+                **began |= status == "importing";
+                Ok(None)
+            }
+        }
+    })
+    .await
 }

@@ -2,7 +2,9 @@
 
 pub(crate) mod flavor;
 pub(crate) mod floatingip;
+pub(crate) mod image;
 pub(crate) mod instance;
+pub(crate) mod interface_attach;
 pub(crate) mod keypair;
 pub(crate) mod network;
 pub(crate) mod port;
@@ -11,7 +13,10 @@ pub(crate) mod router_interface;
 pub(crate) mod secgroup;
 pub(crate) mod secgroup_rule;
 pub(crate) mod servergroup;
+pub(crate) mod snapshot;
 pub(crate) mod subnet;
+pub(crate) mod volume;
+pub(crate) mod volume_attach;
 
 use plumb_model::addr::Kind;
 use plumb_model::schema::ResourceSchema;
@@ -32,7 +37,9 @@ pub(crate) struct Of {
 pub(crate) static ALL: &[Of] = &[
     of(&flavor::Flavor),
     of(&floatingip::FloatingIp),
+    of(&image::Image),
     of(&instance::Instance),
+    of(&interface_attach::InterfaceAttach),
     of(&keypair::KeyPair),
     of(&network::Network),
     of(&port::Port),
@@ -41,7 +48,10 @@ pub(crate) static ALL: &[Of] = &[
     of(&secgroup::SecurityGroup),
     of(&secgroup_rule::SecurityGroupRule),
     of(&servergroup::ServerGroup),
+    of(&snapshot::Snapshot),
     of(&subnet::Subnet),
+    of(&volume::Volume),
+    of(&volume_attach::VolumeAttach),
 ];
 
 const fn of<K: Rules + Calls>(calls: &'static K) -> Of {
