@@ -1,6 +1,8 @@
 //! The data sources.
 
 pub(crate) mod collection;
+pub(crate) mod compute;
+pub(crate) mod images;
 pub(crate) mod networking;
 
 use async_trait::async_trait;
@@ -33,6 +35,12 @@ pub(crate) static ALL: &[Of] = &[
     of(&networking::Subnet),
     of(&networking::Router),
     of(&networking::SecurityGroup),
+    of(&compute::AvailabilityZones),
+    of(&compute::Flavor),
+    of(&compute::Instance),
+    of(&compute::KeyPair),
+    of(&images::Image),
+    of(&images::ImageIds),
 ];
 
 const fn of<Q: Rules + Query>(query: &'static Q) -> Of {

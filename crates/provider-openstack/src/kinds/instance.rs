@@ -18,6 +18,8 @@ use crate::plan::{Planned, Rules};
 use crate::table::Table;
 use crate::told::text;
 
+pub(crate) use calls::look_up;
+
 /// What Terraform's state has for the image of a server that boots from a volume.
 const NO_IMAGE: &str = "Attempt to boot from volume - no image supplied";
 

@@ -20,7 +20,7 @@ use crate::session::{ApiError, Service};
 use crate::table::{
     MAKE, Table, computed, id, opt, opt_computed, region, req, set, string_map, strings,
 };
-use crate::told::{text, told};
+use crate::told::told;
 
 pub(crate) struct Volume;
 

@@ -381,3 +381,8 @@ async fn detach(cloud: &Cloud, server: &str, prior: &Remote) -> Result<(), Failu
     }
     Ok(())
 }
+
+/// All attributes of a server that is not ours.
+pub(crate) async fn look_up(cloud: &Cloud, id: &str) -> Result<Option<Value>, Failure> {
+    Ok(Instance.import(cloud, id).await?.map(|it| it.attrs))
+}
