@@ -71,7 +71,8 @@ impl Engine {
             limits: &self.limits,
         };
         let (run, first) = Run::begin(input, known, seen, providers, request.state);
-        let driver = Driver::new(self.clone(), run, first, journal, observer.clone());
+        let driver =
+            Driver::new(self.clone(), request.program, run, first, journal, observer.clone());
         let applied = driver.drive(interrupt.clone()).await;
         let diagnostics = merge(applied.diagnostics, &self.connections.failures(), request.program);
         Applied { diagnostics, ..applied }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use plumb_diag::Diagnostic;
 use plumb_executor::{Call, CallWork};
+use plumb_lang::Program;
 use plumb_model::event::Effect;
 use plumb_model::schema::Schemas;
 use plumb_model::value::Value;
@@ -136,9 +137,10 @@ pub(crate) fn id(call: &Call) -> Option<&str> {
 }
 
 /// What a person is told when the call failed.
-pub(crate) fn diagnostic(failure: &Failure, work: &CallWork) -> Diagnostic {
+pub(crate) fn diagnostic(failure: &Failure, work: &CallWork, program: &Program) -> Diagnostic {
     let (summary, detail) = text(failure);
-    Diagnostic::error(summary, detail).about(work.key.to_string())
+    let span = program.argument(&work.key.addr.config(), failure.path.as_ref());
+    Diagnostic { span, ..Diagnostic::error(summary, detail) }.about(work.key.to_string())
 }
 
 /// The attributes that the call is about.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use futures_util::FutureExt;
 use plumb_diag::Diagnostic;
 use plumb_executor::{CallWork, Run, Work};
+use plumb_lang::Program;
 use plumb_model::event::{Effect, Event};
 use plumb_model::question::{Answer, QuestionKey};
 use plumb_provider::{Failure, Outcome};
@@ -29,6 +30,8 @@ const GRACE: Duration = Duration::from_millis(1500);
 /// One apply in progress.
 pub(crate) struct Driver<'a> {
     engine: Arc<Engine>,
+    /// Where what fails is written.
+    program: &'a Program,
     run: Run<'a>,
     journal: &'a mut (dyn Journal + Send),
     observer: Arc<dyn Observer>,
@@ -53,13 +56,14 @@ impl<'a> Driver<'a> {
     /// A driver that has `first` to write.
     pub(crate) fn new(
         engine: Arc<Engine>,
+        program: &'a Program,
         run: Run<'a>,
         first: Vec<Event>,
         journal: &'a mut (dyn Journal + Send),
         observer: Arc<dyn Observer>,
     ) -> Driver<'a> {
         let (batch, calls, tasks) = (first, Vec::new(), JoinSet::new());
-        Driver { engine, run, journal, observer, batch, calls, broken: None, tasks }
+        Driver { engine, program, run, journal, observer, batch, calls, broken: None, tasks }
     }
 
     /// Until it is over.
@@ -203,7 +207,7 @@ impl<'a> Driver<'a> {
             )),
             failure => failure,
         };
-        let failure = failure.map(|it| diagnostic(&it, work));
+        let failure = failure.map(|it| diagnostic(&it, work, self.program));
         self.observer.notice(match (&failure, &left) {
             (Some(failure), _) => Notice::Failed(&work.key, action, elapsed, failure),
             (None, Effect::Made(remote)) => {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use plumb_diag::{Diagnostic, Diagnostics};
-use plumb_lang::{NodeKind, Program};
+use plumb_lang::Program;
 use plumb_model::addr::ProviderAddr;
 use plumb_provider::Failure;
 
@@ -33,11 +33,12 @@ pub(crate) fn merge(
     if failed.is_empty() {
         return diagnostics;
     }
-    let failed: BTreeMap<(String, String), &Arc<ProviderAddr>> =
-        failed.iter().map(|(addr, failure)| (text(failure), addr)).collect();
+    let failed: BTreeMap<(String, String), &(Arc<ProviderAddr>, Failure)> =
+        failed.iter().map(|it| (text(&it.1), it)).collect();
     let mut merged = Diagnostics::new();
     // By place in `merged`: whom it stops.
-    let mut stopped: BTreeMap<usize, (Arc<ProviderAddr>, BTreeSet<String>)> = BTreeMap::new();
+    let mut stopped: BTreeMap<usize, (&(Arc<ProviderAddr>, Failure), BTreeSet<String>)> =
+        BTreeMap::new();
     let mut places: BTreeMap<(String, String), usize> = BTreeMap::new();
     for diagnostic in diagnostics {
         let words = (diagnostic.summary.clone(), diagnostic.detail.clone());
@@ -46,20 +47,15 @@ pub(crate) fn merge(
             continue;
         };
         let place = *places.entry(words).or_insert(merged.len());
-        let (_, names) =
-            stopped.entry(place).or_insert_with(|| ((*provider).clone(), BTreeSet::new()));
+        let (_, names) = stopped.entry(place).or_insert_with(|| (*provider, BTreeSet::new()));
         names.extend(diagnostic.address.clone());
         if place == merged.len() {
             merged.push(diagnostic);
         }
     }
-    for (place, (provider, names)) in stopped {
-        let node = program.nodes().find(|(_, node)| match &node.kind {
-            NodeKind::Provider(it) => it.addr == provider,
-            _ => false,
-        });
+    for (place, ((provider, failure), names)) in stopped {
         let it = &mut merged[place];
-        it.span = node.and_then(|(_, node)| node.span).or(it.span);
+        it.span = program.provider_argument(provider, failure.path.as_ref()).or(it.span);
         it.address = Some(provider.to_string());
         if !names.is_empty() {
             it.detail = format!("{}\n\n{}", it.detail, needed_by(&names)).trim_start().to_owned();

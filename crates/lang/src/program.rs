@@ -9,10 +9,12 @@ use std::sync::Arc;
 use plumb_diag::{Diagnostic, Span};
 use plumb_model::addr::{ConfigAddr, Kind, Mode, ModulePath, ProviderAddr, Resource};
 use plumb_model::schema::{ProviderSchema, ResourceSchema};
+use plumb_model::value::Path;
 
 use crate::config::Module;
 use crate::suggest::suggest;
 use crate::syntax::{StepKind, Traversal};
+use crate::validate::argument_span;
 
 /// A checked configuration.
 #[derive(Clone, Debug, Default)]
@@ -168,6 +170,29 @@ impl Program {
     pub fn find(&self, addr: &ConfigAddr) -> Option<NodeId> {
         let module = self.modules.iter().find(|it| it.path == addr.module)?;
         module.names.resource(&addr.resource)
+    }
+}
+
+impl Program {
+    /// Where an argument of a resource block is written; the block's head if it is not.
+    pub fn argument(&self, addr: &ConfigAddr, path: Option<&Path>) -> Option<Span> {
+        let module = self.modules.iter().find(|it| it.path == addr.module)?;
+        let block = module.config.resources.get(&addr.resource)?;
+        let argument = path.and_then(|it| argument_span(&block.body, it));
+        Some(argument.unwrap_or(block.span))
+    }
+
+    /// The same of the block of a provider configuration.
+    pub fn provider_argument(&self, addr: &ProviderAddr, path: Option<&Path>) -> Option<Span> {
+        let mut nodes = self.nodes.iter().filter_map(|node| match &node.kind {
+            NodeKind::Provider(it) if *it.addr == *addr => Some((node, it)),
+            _ => None,
+        });
+        let (node, provider) = nodes.next()?;
+        let config = &self.module(node.module).config;
+        let block = provider.block.as_ref().and_then(|it| config.providers.get(it));
+        let argument = block.zip(path).and_then(|(block, path)| argument_span(&block.body, path));
+        argument.or(node.span)
     }
 }
 

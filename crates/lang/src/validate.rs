@@ -300,7 +300,7 @@ fn violated(
 }
 
 /// Where the first step of `path` is written.
-fn argument_span(body: &Body, path: &Path) -> Option<Span> {
+pub(crate) fn argument_span(body: &Body, path: &Path) -> Option<Span> {
     let Some(Step::Attr(name)) = path.steps().first() else { return None };
     if let Some(argument) = body.attribute(name) {
         return Some(argument.expr.span);

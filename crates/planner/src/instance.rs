@@ -1,6 +1,6 @@
 //! One instance: what is written and what is there, to what will be.
 
-use plumb_diag::{Diagnostic, Diagnostics};
+use plumb_diag::{Diagnostic, Diagnostics, Span};
 use plumb_lang::config::IgnoreChanges;
 use plumb_lang::proposal::{ignore_changes, proposal};
 use plumb_model::addr::{Addr, Kind};
@@ -15,6 +15,8 @@ use plumb_model::value::{Path, Value};
 pub(crate) struct Comparison<'a> {
     pub(crate) addr: &'a Addr,
     pub(crate) schema: &'a ResourceSchema,
+    /// Where its arguments are written.
+    pub(crate) place: &'a dyn Fn(&Path) -> Option<Span>,
     /// As written, marked.
     pub(crate) config: &'a Value,
     pub(crate) prior: Option<&'a Object>,
@@ -39,7 +41,8 @@ pub(crate) struct Compared {
 
 /// Compares one instance. Reads only its arguments.
 pub(crate) fn compare(it: Comparison<'_>, diagnostics: &mut Diagnostics) -> Compared {
-    let Comparison { addr, schema, config, prior, ignore, forced, order, replaced, facts } = it;
+    let Comparison { addr, schema, place, config, prior, ignore, .. } = it;
+    let Comparison { forced, order, replaced, facts, .. } = it;
     let stored = prior.map(|it| it.attrs.unmark_deep());
     let written = config.unmark_deep();
     let written = match &stored {
@@ -49,7 +52,9 @@ pub(crate) fn compare(it: Comparison<'_>, diagnostics: &mut Diagnostics) -> Comp
     if let Some(validate) = schema.validate {
         for problem in validate(&written) {
             let detail = format!("{}\n\nArgument: {}", problem.detail, problem.path);
-            diagnostics.push(Diagnostic::error(problem.summary, detail).about(addr.to_string()));
+            let span = place(&problem.path);
+            let error = Diagnostic { span, ..Diagnostic::error(problem.summary, detail) };
+            diagnostics.push(error.about(addr.to_string()));
         }
     }
     let mut refine = |prior: Option<&Value>| proposal(schema, &written, prior, replaced, facts);

@@ -60,6 +60,12 @@ pub(crate) trait Neutron: Rules + Send + Sync {
         Ok(())
     }
 
+    /// Finds out, of an object that is brought in, what its owner would have written.
+    async fn explain(&self, cloud: &Cloud, json: &mut Json) -> Result<(), Failure> {
+        let _ = (cloud, json);
+        Ok(())
+    }
+
     /// Whether the same request may be answered otherwise a little later.
     fn passes(&self, error: &ApiError) -> bool {
         let _ = error;
@@ -84,15 +90,7 @@ pub(crate) fn observed<N: Neutron>(
     stamp::hide(&mut json);
     let mut attrs = N::table().read(&json);
     json::set(&mut attrs, "region", cloud.region());
-    // What Neutron never tells of is as it was written.
-    for field in N::table().fields.iter().filter(|it| it.key.is_none() && it.name != "region") {
-        if let Some(value) = base.and_then(|it| it.get_attr(field.name)) {
-            json::set(&mut attrs, field.name, value.clone());
-        }
-    }
-    if let Some(timeouts) = base.and_then(|it| it.get_attr("timeouts")) {
-        json::set(&mut attrs, "timeouts", timeouts.clone());
-    }
+    N::table().keep_written(base, &mut attrs);
     kind.observe(&json, base, &mut attrs);
     Value::object(attrs)
 }
@@ -178,7 +176,9 @@ impl<N: Neutron> Calls for N {
         let found = by_ids(self, cloud, &[id]).await;
         let found =
             found.map_err(|it| it.failure(&format!("read the {} {id}", self.api().noun)))?;
-        Ok(found.first().map(|it| whole(observed(self, cloud, it, None))))
+        let Some(mut json) = found.into_iter().next() else { return Ok(None) };
+        self.explain(cloud, &mut json).await?;
+        Ok(Some(whole(observed(self, cloud, &json, None))))
     }
 
     async fn create(&self, cloud: &Cloud, call: &CallContext, planned: &Value) -> Outcome {

@@ -371,6 +371,22 @@ impl Table {
         attrs
     }
 
+    /// What the service never tells of is as it was written or, of what is brought in, the default.
+    pub(crate) fn keep_written(&self, base: Option<&Value>, attrs: &mut Attrs) {
+        for field in self.fields.iter().filter(|it| it.key.is_none() && it.name != "region") {
+            let value = match base {
+                Some(base) => base.get_attr(field.name),
+                None => field.default.as_ref(),
+            };
+            if let Some(value) = value {
+                json::set(attrs, field.name, value.clone());
+            }
+        }
+        if let Some(timeouts) = base.and_then(|it| it.get_attr("timeouts")) {
+            json::set(attrs, "timeouts", timeouts.clone());
+        }
+    }
+
     /// What the service calls the attributes that it tells of.
     pub(crate) fn keys(&self) -> impl Iterator<Item = &'static str> {
         self.fields.iter().filter_map(|it| it.key)
@@ -433,9 +449,10 @@ fn check(fields: &[Field], config: &Value, at: &Path, problems: &mut Vec<Problem
             && !field.words.is_empty()
             && !field.words.contains(&word)
         {
-            let detail =
-                format!("expected {} to be one of {:?}, got {word}", field.name, field.words);
-            problem(&format!("{detail}"), format!("{}.", said(field.words)));
+            let words: Vec<String> = field.words.iter().map(|it| format!("{it:?}")).collect();
+            let words = words.join(" ");
+            let summary = format!("expected {} to be one of [{words}], got {word}", field.name);
+            problem(&summary, String::new());
         }
         if let (Some(range), Some(number)) = (&field.range, value.as_i64())
             && !range.contains(&number)
@@ -462,8 +479,4 @@ fn check(fields: &[Field], config: &Value, at: &Path, problems: &mut Vec<Problem
 
 fn excludes(fields: &[Field], name: &str, other: &str) -> bool {
     fields.iter().any(|it| it.name == name && it.excludes.contains(&other))
-}
-
-fn said(words: &[&str]) -> String {
-    format!("It can be {}", words.join(", "))
 }

@@ -11,7 +11,10 @@ use crate::world::World;
 const NETWORK: &str = r#"resource "openstack_networking_network_v2" "n" { name = "PREFIX" }"#;
 const APPLY: [&str; 3] = ["apply", "-auto-approve", "-no-color"];
 
+/// What is said must hold these words.
 fn has(said: &str, words: &[&str]) {
+    // The plan is not what went wrong.
+    let said = said.split("Error:").skip(1).collect::<Vec<_>>().join("Error:");
     for it in words {
         assert!(said.contains(it), "{it:?} is not in {said}");
     }
@@ -21,7 +24,7 @@ fn has(said: &str, words: &[&str]) {
 fn wrong_password() {
     let mut world = World::new("password", NETWORK);
     world.env.insert("OS_PASSWORD".to_owned(), "wrong".to_owned());
-    let said = world.fails(&["plan", "-no-color"]);
+    let said = world.fails(&APPLY);
     has(&said, &["main.tf line", "provider \"openstack\""]);
     assert!(!said.contains("wrong\""), "{said}");
     world.end_empty();
@@ -33,9 +36,9 @@ fn nobody_says_where_the_cloud_is() {
     for name in ["OS_AUTH_URL", "OS_USERNAME", "OS_PASSWORD", "OS_PROJECT_NAME"] {
         world.env.insert(name.to_owned(), String::new());
     }
-    has(&world.fails(&["plan", "-no-color"]), &["auth_url", "OS_CLOUD"]);
+    has(&world.fails(&APPLY), &["main.tf line", "OS_USERNAME", "clouds.yaml"]);
     world.env.insert("OS_CLOUD".to_owned(), "nebula".to_owned());
-    has(&world.fails(&["plan", "-no-color"]), &["nebula", "clouds.yaml"]);
+    has(&world.fails(&APPLY), &["nebula", "clouds.yaml"]);
     world.end_empty();
 }
 
@@ -68,7 +71,7 @@ fn endpoint_down_in_mid_apply() {
     };
     let world = World::new("down", &config(&proxy.url));
     let said = world.fails(&APPLY);
-    has(&said, &["Cannot create the network", "said by the test", "main.tf line"]);
+    has(&said, &["Cannot create the network", "Said by the test", "main.tf line"]);
     assert_eq!(world.there()["networks"].len(), 2);
     world.config(&config(&network));
     world.settle();
@@ -204,6 +207,7 @@ fn what_cannot_be_is_told_before_anything_is_made() {
     ];
     for (config, words) in cases {
         world.config(&config);
+        println!("{config}");
         let said = world.fails(&["validate", "-no-color"]);
         has(&said, &[words, "main.tf line"]);
     }

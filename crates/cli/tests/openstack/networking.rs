@@ -30,8 +30,8 @@ fn anew(world: &World, addr: &str, changed: &str, argument: &str) {
     let id = world.id(addr);
     world.config(changed);
     let plan = world.plan();
-    let line = plan.lines().find(|it| it.contains("# forces replacement"));
-    assert!(line.is_some_and(|it| it.contains(argument)), "{plan}");
+    let mut forced = plan.lines().filter(|it| it.contains("# forces replacement"));
+    assert!(forced.any(|it| it.contains(argument)), "{plan}");
     world.settle();
     assert_ne!(world.id(addr), id);
 }
@@ -40,7 +40,7 @@ fn anew(world: &World, addr: &str, changed: &str, argument: &str) {
 fn network() {
     let addr = "openstack_networking_network_v2.n";
     let config =
-        |rest: &str| format!(r#"resource "openstack_networking_network_v2" "n" {{ {rest} }}"#);
+        |rest: &str| format!("resource \"openstack_networking_network_v2\" \"n\" {{\n{rest}\n}}");
     let first = config(
         r#"
         name        = "PREFIX-a"
@@ -222,11 +222,11 @@ fn port() {
         tags               = ["t"]
         fixed_ip {
           subnet_id  = openstack_networking_subnet_v2.s.id
-          ip_address = "10.13.0.77"
+          ip_address = "10.13.0.66"
         }
         fixed_ip {
           subnet_id  = openstack_networking_subnet_v2.s.id
-          ip_address = "10.13.0.66"
+          ip_address = "10.13.0.77"
         }
         allowed_address_pairs { ip_address = "10.99.0.0/24" }
         allowed_address_pairs {
@@ -240,7 +240,10 @@ fn port() {
         "#,
     );
     let world = life("port", addr, &first, &changed);
-    assert_eq!(world.attrs(addr)["all_fixed_ips"], json!(["10.13.0.77", "10.13.0.66"]));
+    // The order is the configuration's: Neutron has none.
+    world.config(&changed.replace("10.13.0.66", "10.13.0.88"));
+    world.settle();
+    assert_eq!(world.attrs(addr)["all_fixed_ips"], json!(["10.13.0.88", "10.13.0.77"]));
     world.config(&config("name = \"PREFIX-b\"\nno_security_groups = true\nno_fixed_ip = true"));
     world.settle();
     let seen = world.api.get("network", &format!("/ports/{}", world.id(addr)))["port"].clone();
@@ -272,7 +275,9 @@ fn security_group_and_rules() {
     let config = |group: &str, rule: &str| {
         format!(
             r#"
-            resource "openstack_networking_secgroup_v2" "g" {{ {group} }}
+            resource "openstack_networking_secgroup_v2" "g" {{
+              {group}
+            }}
             resource "openstack_networking_secgroup_rule_v2" "r" {{
               security_group_id = openstack_networking_secgroup_v2.g.id
               direction         = "ingress"

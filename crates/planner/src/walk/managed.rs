@@ -153,6 +153,7 @@ impl Walk<'_> {
             Comparison {
                 addr,
                 schema: &resource.schema,
+                place: &|path| self.input.program.argument(&resource.addr, Some(path)),
                 config: &config,
                 prior: prior.as_ref(),
                 ignore: &block.lifecycle.ignore_changes,

@@ -13,10 +13,13 @@ use crate::cloud::Cloud;
 use crate::json::{self, Attrs, str_at};
 use crate::neutron::{Api, Neutron};
 use crate::plan::{Planned, Rules};
-use crate::session::ApiError;
+use crate::session::{ApiError, Service};
 use crate::table::{Table, id, opt, opt_computed, region, req, strings, tags, tenant, value_specs};
 
 pub(crate) struct FloatingIp;
+
+/// Where the name of the network outside is put.
+const POOL: &str = "plumb:pool";
 
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
     let [tags, all_tags] = tags();
@@ -130,11 +133,21 @@ impl Neutron for FloatingIp {
             }
         }
         if base.is_none() {
-            json::set(attrs, "pool", Value::string(str_at(json, "floating_network_id")));
+            json::set(attrs, "pool", Value::string(str_at(json, POOL)));
         }
         if attrs.get("subnet_id").is_some_and(|it| !it.is_present()) {
             json::set(attrs, "subnet_id", Value::string(""));
         }
+    }
+
+    /// People write the name.
+    async fn explain(&self, cloud: &Cloud, json: &mut Json) -> Result<(), Failure> {
+        let network = str_at(json, "floating_network_id").to_owned();
+        let path = format!("/networks/{network}?fields=name");
+        let answer = cloud.session.get(Service::Network, &path).await;
+        let answer = answer.map_err(|it| it.failure("read the network of the floating IP"))?;
+        json[POOL] = str_at(json::at(&answer, &["network"]), "name").into();
+        Ok(())
     }
 
     /// The router's interface may be on its way.

@@ -96,6 +96,10 @@ impl Rules for Port {
     }
 
     fn refine(input: &RefineInput<'_>, planned: &mut Planned) {
+        let same = |it: &Value| it.get_attr("fixed_ip") == planned.get("fixed_ip");
+        if input.prior.is_some_and(same) {
+            return;
+        }
         // Known before it is made where every address is written.
         let is = |name: &str| planned.get(name).and_then(Value::as_bool) == Some(true);
         let fixed: Vec<&Value> =
@@ -221,8 +225,6 @@ impl Neutron for Port {
 
     fn observe(&self, json: &Json, base: Option<&Value>, attrs: &mut Attrs) {
         let fixed = list_at(json, "fixed_ips");
-        let all = fixed.iter().map(|it| Value::string(str_at(it, "ip_address"))).collect();
-        json::set(attrs, "all_fixed_ips", Value::list(Type::String, all));
         json::set(attrs, "no_fixed_ip", Value::bool(fixed.is_empty()));
         let groups = list_at(json, "security_groups");
         json::set(attrs, "no_security_groups", Value::bool(groups.is_empty()));
@@ -236,7 +238,17 @@ impl Neutron for Port {
                 .into_iter()
                 .flat_map(Value::values)
                 .collect();
-            json::set(attrs, "fixed_ip", Value::list(ty, as_written(&written, fixed)));
+            let ordered = as_written(&written, fixed);
+            let address =
+                |it: &Value| it.get_attr("ip_address").filter(|it| it.is_present()).cloned();
+            // In the order in which they were written, as far as they were.
+            let mut all: Vec<Value> = ordered.iter().filter_map(address).collect();
+            let rest = fixed.iter().map(|it| Value::string(str_at(it, "ip_address")));
+            all.extend(
+                rest.filter(|it| !ordered.iter().any(|one| address(one).as_ref() == Some(it))),
+            );
+            json::set(attrs, "all_fixed_ips", Value::list(Type::String, all));
+            json::set(attrs, "fixed_ip", Value::list(ty, ordered));
         }
         if let Some(ty) = element(attrs, "binding") {
             json::set(attrs, "binding", Value::list(ty, vec![bound(json, base)]));

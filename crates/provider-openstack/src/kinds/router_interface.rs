@@ -62,12 +62,8 @@ impl Rules for RouterInterface {
 /// The interface that a port is. `base` tells which subnet was meant, of several.
 fn observed(cloud: &Cloud, port: &Json, base: Option<&Value>) -> Value {
     let mut attrs = TABLE.read(port);
+    TABLE.keep_written(base, &mut attrs);
     json::set(&mut attrs, "region", cloud.region());
-    for name in ["force_destroy", "timeouts"] {
-        if let Some(value) = base.and_then(|it| it.get_attr(name)) {
-            json::set(&mut attrs, name, value.clone());
-        }
-    }
     let subnets: Vec<&str> =
         list_at(port, "fixed_ips").iter().map(|it| str_at(it, "subnet_id")).collect();
     let meant = base.and_then(|it| it.get_attr("subnet_id")).and_then(Value::as_str);

@@ -54,10 +54,7 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
                 .default(Value::bool(false))
                 .excludes(&["gateway_ip"])
                 .local(),
-            opt("ip_version", Type::Number, "4 or 6.")
-                .default(Value::number(4))
-                .within(4..=6)
-                .replace(),
+            opt("ip_version", Type::Number, "4 or 6.").default(Value::number(4)).replace(),
             opt("enable_dhcp", Type::Bool, "Whether addresses are told by DHCP.")
                 .default(Value::bool(true)),
             opt("dns_nameservers", strings(), "Name servers that DHCP tells."),
@@ -107,6 +104,11 @@ impl Rules for Subnet {
             problems.push(Problem { path, summary: summary.to_owned(), detail });
         };
         let at = |name: &str| Path::default().attr(name);
+        let version = config.get_attr("ip_version").and_then(Value::as_i64);
+        if let Some(version) = version.filter(|it| ![4, 6].contains(it)) {
+            let summary = format!("expected ip_version to be one of [4 6], got {version}");
+            problem(at("ip_version"), &summary, String::new());
+        }
         let range = match text("cidr") {
             None => None,
             Some(cidr) => match Range::parse(cidr) {
