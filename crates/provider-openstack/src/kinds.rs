@@ -2,8 +2,13 @@
 
 pub(crate) mod address_group;
 pub(crate) mod application_credential;
+pub(crate) mod flavor;
 pub(crate) mod floatingip;
 pub(crate) mod floatingip_associate;
+pub(crate) mod image;
+pub(crate) mod instance;
+pub(crate) mod interface_attach;
+pub(crate) mod keypair;
 pub(crate) mod network;
 pub(crate) mod port;
 pub(crate) mod portforwarding;
@@ -13,9 +18,13 @@ pub(crate) mod router;
 pub(crate) mod router_interface;
 pub(crate) mod secgroup;
 pub(crate) mod secgroup_rule;
+pub(crate) mod servergroup;
+pub(crate) mod snapshot;
 pub(crate) mod subnet;
 pub(crate) mod subnetpool;
 pub(crate) mod trunk;
+pub(crate) mod volume;
+pub(crate) mod volume_attach;
 
 use plumb_model::addr::Kind;
 use plumb_model::schema::ResourceSchema;
@@ -36,8 +45,13 @@ pub(crate) struct Of {
 pub(crate) static ALL: &[Of] = &[
     of(&address_group::AddressGroup),
     of(&application_credential::ApplicationCredential),
+    of(&flavor::Flavor),
     of(&floatingip::FloatingIp),
     of(&floatingip_associate::FloatingIpAssociate),
+    of(&image::Image),
+    of(&instance::Instance),
+    of(&interface_attach::InterfaceAttach),
+    of(&keypair::KeyPair),
     of(&network::Network),
     of(&port::Port),
     of(&portforwarding::PortForwarding),
@@ -48,9 +62,13 @@ pub(crate) static ALL: &[Of] = &[
     of(&router_interface::RouterInterface),
     of(&secgroup::SecurityGroup),
     of(&secgroup_rule::SecurityGroupRule),
+    of(&servergroup::ServerGroup),
+    of(&snapshot::Snapshot),
     of(&subnet::Subnet),
     of(&subnetpool::SubnetPool),
     of(&trunk::Trunk),
+    of(&volume::Volume),
+    of(&volume_attach::VolumeAttach),
 ];
 
 const fn of<K: Rules + Calls>(calls: &'static K) -> Of {

@@ -3,24 +3,25 @@
 //! Names, types and flags are those of terraform-provider-openstack, so that files written for it
 //! work unchanged.
 
-#[allow(dead_code)]
 mod auth;
 mod change;
 mod cloud;
 mod config;
 mod data;
+mod glance;
 mod json;
 mod kinds;
 mod lookup;
 mod neutron;
+mod nova;
 mod plan;
 mod provider;
 mod range;
-#[allow(dead_code)]
 mod session;
 mod stamp;
 mod table;
 #[cfg(test)]
 mod tests;
+mod told;
 
 pub use provider::OpenStackProvider;
