@@ -365,7 +365,7 @@ mod tests {
         ];
         let config = plumb_provider::conformance::config(&TABLE.schema().block, written);
         let body = request(&config, Token { run: 1, step: 2 });
-        expect![[r#"{"container_format":"bare","disk_format":"raw","min_disk":2,"name":"a","os_distro":"debian","os_hidden":true,"plumb_token":"0000000000000001-2"}"#]]
+        expect![[r#"{"name":"a","container_format":"bare","disk_format":"raw","min_disk":2,"os_hidden":true,"os_distro":"debian","plumb_token":"0000000000000001-2"}"#]]
             .assert_eq(&body.to_string());
     }
 }
