@@ -70,6 +70,13 @@ pub(crate) fn same(a: &[&str], b: &[&str]) -> bool {
     matches!((spans(a), spans(b)), (Some(a), Some(b)) if a == b)
 }
 
+/// Whether all addresses of the second list are in the first.
+pub(crate) fn covers(all: &[String], some: &[String]) -> bool {
+    let both: Vec<&str> = all.iter().chain(some).map(String::as_str).collect();
+    let all: Vec<&str> = all.iter().map(String::as_str).collect();
+    same(&all, &both)
+}
+
 /// Version, first and last address of what is left when neighbours are joined.
 fn spans(texts: &[&str]) -> Option<Vec<(i64, u128, u128)>> {
     let span = |text: &&str| {
@@ -124,6 +131,8 @@ mod tests {
         assert!(super::same(&["::/1", "8000::/1"], &["::/0"]));
         assert!(!super::same(&["10.0.0.0/24"], &["10.0.0.0/24", "10.0.2.0/24"]));
         assert!(!super::same(&["x"], &["x"]));
+        let covers = |a: &str, b: &str| super::covers(&[a.to_owned()], &[b.to_owned()]);
+        assert!(covers("10.0.0.0/8", "10.1.0.0/16") && !covers("10.1.0.0/16", "10.0.0.0/8"));
         for wrong in ["", "10.0.0.0", "10.0.0.0/33", "x/8", "::/129"] {
             assert!(Range::parse(wrong).is_none(), "{wrong}");
         }

@@ -3,13 +3,13 @@
 use std::sync::LazyLock;
 
 use async_trait::async_trait;
-use plumb_model::schema::Problem;
+use plumb_model::schema::{Problem, RefineInput};
 use plumb_model::value::{Path, Type, Value};
 use serde_json::{Value as Json, json};
 
 use crate::json::{self, Attrs, list_at};
 use crate::neutron::{Api, Neutron};
-use crate::plan::Rules;
+use crate::plan::{Planned, Rules};
 use crate::range::{self, Range};
 use crate::table::{
     MAKE, Table, computed, id, opt, opt_computed, project, region, req, strings, tags, value_specs,
@@ -55,6 +55,21 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
 impl Rules for SubnetPool {
     fn table() -> &'static Table {
         &TABLE
+    }
+
+    /// Neutron takes no address out of a pool.
+    fn refine(input: &RefineInput<'_>, planned: &mut Planned) {
+        let (Some(prior), Some(wanted)) = (input.prior, planned.get("prefixes")) else { return };
+        let Some(was) = prior.get_attr("prefixes").filter(|_| wanted.is_wholly_known()) else {
+            return;
+        };
+        let texts = |it: &Value| -> Vec<String> {
+            it.values().filter_map(Value::as_str).map(str::to_owned).collect()
+        };
+        let (wanted, was) = (texts(wanted), texts(was));
+        if !range::covers(&wanted, &was) {
+            planned.replace.push(Path::default().attr("prefixes"));
+        }
     }
 
     fn validate(config: &Value, problems: &mut Vec<Problem>) {
