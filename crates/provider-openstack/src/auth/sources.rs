@@ -51,7 +51,6 @@ pub(super) const VARIABLES: &[(&str, &[&str])] = &[
     ("endpoint_type", &["OS_ENDPOINT_TYPE", "OS_INTERFACE"]),
     ("auth_type", &["OS_AUTH_TYPE"]),
     ("allow_reauth", &["OS_ALLOW_REAUTH"]),
-    ("delayed_auth", &["OS_DELAYED_AUTH"]),
 ];
 
 /// Keys of a cloud's `auth`, or of the cloud itself. Of several the first that is there.
@@ -165,9 +164,7 @@ pub(super) fn block(arguments: &Arguments) -> Layer {
         endpoint_overrides,
         max_retries: _,
         allow_reauth,
-        delayed_auth,
         disable_no_cache_header: _,
-        swauth: _,
     } = arguments;
     let texts = [
         ("auth_url", auth_url),
@@ -194,12 +191,8 @@ pub(super) fn block(arguments: &Arguments) -> Layer {
         ("key", key),
         ("endpoint_type", endpoint_type),
     ];
-    let flags = [
-        ("system_scope", system_scope),
-        ("insecure", insecure),
-        ("allow_reauth", allow_reauth),
-        ("delayed_auth", delayed_auth),
-    ];
+    let flags =
+        [("system_scope", system_scope), ("insecure", insecure), ("allow_reauth", allow_reauth)];
     let texts = texts.into_iter().filter_map(|(name, text)| Some((name, text.clone()?)));
     let flags =
         flags.into_iter().filter_map(|(name, flag)| Some((name, flag.as_ref()?.to_string())));

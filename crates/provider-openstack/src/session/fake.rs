@@ -177,7 +177,6 @@ pub(super) fn settings(auth_url: &str) -> Settings {
         tls: Tls::default(),
         max_retries: None,
         allow_reauth: true,
-        delayed_auth: true,
         no_cache: true,
         proxies: Default::default(),
     }

@@ -16,7 +16,7 @@ mod token;
 mod transport;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, OnceLock};
 
 use plumb_provider::Failure;
@@ -26,8 +26,7 @@ use serde_json::Value as Json;
 
 pub(crate) use catalog::Service;
 pub(crate) use error::{ApiError, capital};
-#[allow(unused_imports)]
-pub(crate) use token::{CatalogEntry, Endpoint, Identity};
+pub(crate) use token::CatalogEntry;
 
 use crate::auth::Settings;
 use authority::Held;
@@ -187,15 +186,6 @@ impl Session {
         self.send(Request::new(Method::DELETE, service, path)).await.map(drop)
     }
 
-    pub(crate) async fn delete_with(
-        &self,
-        service: Service,
-        path: &str,
-        body: &Json,
-    ) -> Result<Json, ApiError> {
-        self.send(Request::new(Method::DELETE, service, path).json(body)).await?.json()
-    }
-
     /// All objects of a list, page by page. `key` is what the list stands under.
     pub(crate) async fn list(
         &self,
@@ -256,7 +246,7 @@ impl Session {
     }
 
     /// Who we are, and what there is.
-    pub(crate) async fn identity(&self) -> Result<Identity, Failure> {
+    pub(crate) async fn identity(&self) -> Result<token::Identity, Failure> {
         self.admitted().await.map(|held| held.token.identity.clone())
     }
 
@@ -271,14 +261,16 @@ impl Session {
     }
 
     /// The versioned base of a service.
+    #[cfg(test)]
     pub(crate) async fn endpoint(&self, service: Service) -> Result<Url, Failure> {
         let doing = format!("find the {} service", service.name());
         self.base(service).await.map_err(|error| error.failure(&doing))
     }
 
     /// How many requests were sent.
+    #[cfg(test)]
     pub(crate) fn calls(&self) -> u64 {
-        self.calls.load(Ordering::Relaxed)
+        self.calls.load(std::sync::atomic::Ordering::Relaxed)
     }
 }
 

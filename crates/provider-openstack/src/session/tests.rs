@@ -1,6 +1,6 @@
 //! A session against a cloud on loopback.
 
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use expect_test::{Expect, expect};
