@@ -260,7 +260,7 @@ fn what_is_there_is_found() {
             written = data.openstack_networking_floatingip_v2.f.description
             project = data.openstack_identity_project_v3.p.id == data.openstack_identity_auth_scope_v3.me.project_id
             roles   = sort(data.openstack_identity_auth_scope_v3.me.roles[*].role_name)
-            token   = data.openstack_identity_auth_scope_v3.me.token_id
+            token   = nonsensitive(data.openstack_identity_auth_scope_v3.me.token_id)
             network = startswith(data.openstack_identity_endpoint_v3.n.url, "http")
           }
         }
