@@ -100,8 +100,16 @@ pub(crate) async fn settled(
 }
 
 /// States that a server is in for a while only.
-const PASSING: &[&str] =
-    &["BUILD", "REBUILD", "RESIZE", "REVERT_RESIZE", "MIGRATING", "REBOOT", "HARD_REBOOT", "UNKNOWN"];
+const PASSING: &[&str] = &[
+    "BUILD",
+    "REBUILD",
+    "RESIZE",
+    "REVERT_RESIZE",
+    "MIGRATING",
+    "REBOOT",
+    "HARD_REBOOT",
+    "UNKNOWN",
+];
 
 fn progress(status: &str, task: &str) -> String {
     let status = status.to_lowercase().replace('_', " ");
@@ -191,8 +199,7 @@ pub(crate) async fn flavor_named(cloud: &Cloud, name: &str) -> Result<String, Fa
             let mut names: Vec<&str> = all.iter().map(|it| str_at(it, "name")).collect();
             names.sort_unstable();
             names.truncate(20);
-            let detail =
-                format!("None is called {name:?}. There are: {}.", names.join(", "));
+            let detail = format!("None is called {name:?}. There are: {}.", names.join(", "));
             Err(Failure::new("No such flavor", detail))
         }
         several => {

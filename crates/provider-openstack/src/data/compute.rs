@@ -16,7 +16,9 @@ use crate::neutron::escaped;
 use crate::nova;
 use crate::plan::Rules;
 use crate::session::Service;
-use crate::table::{Field, Table, computed, id, opt, opt_computed, req, string_map, string_set, strings};
+use crate::table::{
+    Field, Table, computed, id, opt, opt_computed, req, string_map, string_set, strings,
+};
 use crate::told::text;
 
 fn region() -> Field {
@@ -27,17 +29,8 @@ fn region() -> Field {
 pub(crate) struct Flavor;
 
 /// What a flavor can be chosen by besides.
-const OTHERS: &[&str] = &[
-    "name",
-    "description",
-    "min_ram",
-    "ram",
-    "min_disk",
-    "disk",
-    "vcpus",
-    "swap",
-    "rx_tx_factor",
-];
+const OTHERS: &[&str] =
+    &["name", "description", "min_ram", "ram", "min_disk", "disk", "vcpus", "swap", "rx_tx_factor"];
 
 static FLAVOR: LazyLock<Table> = LazyLock::new(|| {
     let number = Type::Number;
@@ -86,7 +79,17 @@ fn fits(flavor: &Value, config: &Value) -> bool {
     let same = |name: &&str| {
         asked(name).is_none_or(|it| it.as_str() == Some("") || flavor.get_attr(name) == Some(it))
     };
-    let exact = ["flavor_id", "name", "description", "ram", "vcpus", "disk", "swap", "rx_tx_factor", "is_public"];
+    let exact = [
+        "flavor_id",
+        "name",
+        "description",
+        "ram",
+        "vcpus",
+        "disk",
+        "swap",
+        "rx_tx_factor",
+        "is_public",
+    ];
     exact.iter().all(same) && least("min_ram", "ram") && least("min_disk", "disk")
 }
 

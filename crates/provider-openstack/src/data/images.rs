@@ -18,7 +18,9 @@ use crate::kinds::image::{VISIBILITIES, patch};
 use crate::neutron::escaped;
 use crate::plan::Rules;
 use crate::session::Service;
-use crate::table::{Field, Table, computed, id, opt, opt_computed, string_map, string_set, strings};
+use crate::table::{
+    Field, Table, computed, id, opt, opt_computed, string_map, string_set, strings,
+};
 use crate::told::{is, text, told};
 
 const MEMBERS: &[&str] = &["accepted", "pending", "rejected", "all"];
@@ -124,7 +126,8 @@ static IMAGE: LazyLock<Table> = LazyLock::new(|| {
         text("container_format", "What the disk is in."),
         text("disk_format", "The format of the disk."),
         computed("min_disk_gb", Type::Number, "Servers need at least such a disk.").key("min_disk"),
-        computed("min_ram_mb", Type::Number, "Servers need at least so much memory.").key("min_ram"),
+        computed("min_ram_mb", Type::Number, "Servers need at least so much memory.")
+            .key("min_ram"),
         computed("protected", Type::Bool, "Whether it cannot be deleted."),
         text("checksum", "The checksum of its data."),
         computed("size_bytes", Type::Number, "The size of its data.").key("size"),
@@ -137,9 +140,9 @@ static IMAGE: LazyLock<Table> = LazyLock::new(|| {
     ];
     // What is asked for and told is not told otherwise than it was asked for.
     fields.extend(filters().into_iter().map(|it| match it.name {
-        "name" | "visibility" | "owner" => opt_computed(it.name, Type::String, it.says)
-            .one_of(it.words)
-            .excludes(it.excludes),
+        "name" | "visibility" | "owner" => {
+            opt_computed(it.name, Type::String, it.says).one_of(it.words).excludes(it.excludes)
+        }
         "tags" => opt_computed(it.name, string_set(), it.says),
         "properties" => opt_computed(it.name, string_map(), it.says).local(),
         "hidden" => opt_computed(it.name, Type::Bool, it.says).key("os_hidden"),

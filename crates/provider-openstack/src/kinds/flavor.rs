@@ -105,11 +105,11 @@ async fn flavors(cloud: &Cloud, stored: &[&Remote]) -> Result<Vec<Option<Json>>,
         return Ok(vec![get(cloud, id_of(only)).await?]);
     }
     let all = nova::flavors(cloud).await?;
-    let find = async |stored: &&Remote| match all.iter().find(|it| str_at(it, "id") == id_of(stored))
-    {
-        Some(flavor) => complete(cloud, flavor.clone()).await.map(Some),
-        None => get(cloud, id_of(stored)).await,
-    };
+    let find =
+        async |stored: &&Remote| match all.iter().find(|it| str_at(it, "id") == id_of(stored)) {
+            Some(flavor) => complete(cloud, flavor.clone()).await.map(Some),
+            None => get(cloud, id_of(stored)).await,
+        };
     futures_util::future::try_join_all(stored.iter().map(find)).await
 }
 

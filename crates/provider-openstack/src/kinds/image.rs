@@ -21,7 +21,8 @@ use crate::neutron::escaped;
 use crate::plan::Rules;
 use crate::session::{ApiError, Service};
 use crate::table::{
-    Field, MAKE_AND_CHANGE, Table, computed, id, opt, opt_computed, region, req, string_map, string_set,
+    Field, MAKE_AND_CHANGE, Table, computed, id, opt, opt_computed, region, req, string_map,
+    string_set,
 };
 use crate::told::{is, text, told};
 
@@ -66,12 +67,14 @@ fn written() -> Vec<Field> {
             .default(Value::string("private"))
             .one_of(VISIBILITIES),
         opt("protected", Type::Bool, "It cannot be deleted.").default(Value::bool(false)),
-        opt("hidden", Type::Bool, "It is in no list.")
-            .key("os_hidden")
-            .default(Value::bool(false)),
+        opt("hidden", Type::Bool, "It is in no list.").key("os_hidden").default(Value::bool(false)),
         opt("tags", string_set(), "Tags."),
-        opt_computed("properties", string_map(), "Properties. Those that others set are left alone.")
-            .local(),
+        opt_computed(
+            "properties",
+            string_map(),
+            "Properties. Those that others set are left alone.",
+        )
+        .local(),
     ]
 }
 
@@ -84,7 +87,9 @@ fn source() -> Vec<Field> {
             .replace()
             .local(),
         url().excludes(local).replace().local(),
-        opt("image_source_username", Type::String, "The user to get it as.").excludes(local).local(),
+        opt("image_source_username", Type::String, "The user to get it as.")
+            .excludes(local)
+            .local(),
         opt("image_source_password", Type::String, "The user's password.")
             .excludes(local)
             .sensitive()
@@ -92,15 +97,23 @@ fn source() -> Vec<Field> {
         opt("web_download", Type::Bool, "Glance gets the data by itself.")
             .excludes(&["local_file_path", "verify_checksum", "decompress"])
             .local(),
-        opt("verify_checksum", Type::Bool, "Compare Glance's checksum with that of what was sent. Left out, yes.")
-            .excludes(&["web_download"])
-            .local(),
+        opt(
+            "verify_checksum",
+            Type::Bool,
+            "Compare Glance's checksum with that of what was sent. Left out, yes.",
+        )
+        .excludes(&["web_download"])
+        .local(),
         opt("decompress", Type::Bool, "What is got is packed. Not done here: unpack it before.")
             .excludes(&["web_download"])
             .replace()
             .local(),
-        opt_computed("image_cache_path", Type::String, "Accepted and without effect: nothing is kept.")
-            .local(),
+        opt_computed(
+            "image_cache_path",
+            Type::String,
+            "Accepted and without effect: nothing is kept.",
+        )
+        .local(),
     ]
 }
 
@@ -138,7 +151,8 @@ impl Rules for Image {
             let detail = "Unpack the file, and give it as local_file_path.";
             problem("decompress", "Data is not unpacked here", detail);
         }
-        let properties = config.get_attr("properties").and_then(Value::as_map).into_iter().flatten();
+        let properties =
+            config.get_attr("properties").and_then(Value::as_map).into_iter().flatten();
         for (key, _) in properties.filter(|it| patch::is_reserved(it.0)) {
             let detail = format!("{key:?} is Glance's own, or an argument of its own.");
             problem("properties", "Invalid property", &detail);
@@ -147,12 +161,7 @@ impl Rules for Image {
 }
 
 /// What an image is. `noted`: the properties that we set; none if that is not known.
-fn observed(
-    cloud: &Cloud,
-    image: &Json,
-    base: Option<&Value>,
-    noted: Option<&[String]>,
-) -> Value {
+fn observed(cloud: &Cloud, image: &Json, base: Option<&Value>, noted: Option<&[String]>) -> Value {
     let mut attrs = told(&TABLE, cloud, image, base);
     let shown = patch::properties(image).into_iter().filter(|it| match noted {
         Some(noted) if !noted.is_empty() => noted.contains(&it.0),
@@ -325,7 +334,9 @@ impl Calls for Image {
         match patiently(IN_USE_MAX, ApiError::is_conflict, request).await {
             Ok(()) => Outcome::deleted(),
             Err(error) if error.is_missing() => Outcome::deleted(),
-            Err(ApiError::Refused { status: 403, message, .. }) if message.contains("protected") => {
+            Err(ApiError::Refused { status: 403, message, .. })
+                if message.contains("protected") =>
+            {
                 let detail = "It is protected. Set `protected` to false and apply, then delete it.";
                 Outcome::failed(Failure::new("Cannot delete the image", detail))
             }
@@ -354,7 +365,7 @@ mod tests {
         ];
         let config = plumb_provider::conformance::config(&TABLE.schema().block, written);
         let body = request(&config, Token { run: 1, step: 2 });
-        expect![[r#"{"container_format":"bare","disk_format":"raw","min_disk":2,"name":"a","os_distro":"debian","os_hidden":true,"plumb_token":"0000000000000001-2"}"#]]
+        expect![[r#"{"name":"a","container_format":"bare","disk_format":"raw","min_disk":2,"os_hidden":true,"os_distro":"debian","plumb_token":"0000000000000001-2"}"#]]
             .assert_eq(&body.to_string());
     }
 }

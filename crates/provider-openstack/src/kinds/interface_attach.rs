@@ -30,10 +30,14 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
             id().local(),
             region(),
             req("instance_id", Type::String, "The server.").key("device_id").replace(),
-            opt_computed("port_id", Type::String, "The port. Left out, a new one that goes with it.")
-                .key("id")
-                .excludes(&["network_id"])
-                .replace(),
+            opt_computed(
+                "port_id",
+                Type::String,
+                "The port. Left out, a new one that goes with it.",
+            )
+            .key("id")
+            .excludes(&["network_id"])
+            .replace(),
             opt_computed("network_id", Type::String, "The network for a new port.")
                 .excludes(&["port_id"])
                 .replace(),
@@ -46,7 +50,8 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
     .timed(MAKE)
 });
 
-const FIELDS: &str = "fields=id&fields=device_id&fields=network_id&fields=fixed_ips&fields=description";
+const FIELDS: &str =
+    "fields=id&fields=device_id&fields=network_id&fields=fixed_ips&fields=description";
 
 impl Rules for InterfaceAttach {
     fn table() -> &'static Table {

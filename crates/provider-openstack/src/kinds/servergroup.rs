@@ -37,9 +37,13 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
             id(),
             region(),
             req("name", Type::String, "The name.").replace(),
-            opt("policies", strings(), "One of `affinity`, `anti-affinity`, `soft-affinity` and `soft-anti-affinity`.")
-                .replace()
-                .local(),
+            opt(
+                "policies",
+                strings(),
+                "One of `affinity`, `anti-affinity`, `soft-affinity` and `soft-anti-affinity`.",
+            )
+            .replace()
+            .local(),
             list("rules", "How an anti-affinity is meant.", rule).single().local(),
             computed("members", strings(), "The servers in it."),
             value_specs(),
@@ -88,8 +92,9 @@ fn body(planned: &Value, version: u32) -> Result<Map<String, Json>, Failure> {
             body.insert("rules".to_owned(), rules.into());
         }
     } else if rules.is_some() {
-        let detail =
-            format!("It takes version 2.{RULES_SINCE} of the compute API; this cloud has 2.{version}.");
+        let detail = format!(
+            "It takes version 2.{RULES_SINCE} of the compute API; this cloud has 2.{version}."
+        );
         let path = plumb_model::value::Path::default().attr("rules");
         return Err(Failure::new("The cloud takes no rules", detail).at(path));
     } else {
@@ -115,7 +120,8 @@ async fn all(cloud: &Cloud) -> Result<Vec<Json>, ApiError> {
 
 async fn groups(cloud: &Cloud, stored: &[&Remote]) -> Result<Vec<Option<Json>>, ApiError> {
     let listed = if stored.len() > 1 { all(cloud).await? } else { Vec::new() };
-    let find = async |it: &&Remote| match listed.iter().find(|json| str_at(json, "id") == id_of(it)) {
+    let find = async |it: &&Remote| match listed.iter().find(|json| str_at(json, "id") == id_of(it))
+    {
         Some(group) => Ok(Some(group.clone())),
         None => get(cloud, id_of(it)).await,
     };

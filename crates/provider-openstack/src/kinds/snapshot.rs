@@ -19,9 +19,7 @@ use crate::neutron::escaped;
 use crate::nova;
 use crate::plan::Rules;
 use crate::session::{ApiError, Body, Request, Service};
-use crate::table::{
-    MAKE_AND_CHANGE, Table, computed, id, opt, region, req, string_map, tags,
-};
+use crate::table::{MAKE_AND_CHANGE, Table, computed, id, opt, region, req, string_map, tags};
 use crate::told::{text, told};
 
 pub(crate) struct Snapshot;
@@ -75,7 +73,12 @@ fn observed(cloud: &Cloud, image: &Json, base: Option<&Value>) -> Value {
 }
 
 /// Asks for the image; gives its identifier.
-async fn ask(cloud: &Cloud, server: &str, planned: &Value, token: Token) -> Result<String, ApiError> {
+async fn ask(
+    cloud: &Cloud,
+    server: &str,
+    planned: &Value,
+    token: Token,
+) -> Result<String, ApiError> {
     let change = Change { planned, prior: None };
     let mut metadata: Map<String, Json> =
         change.strings_of("metadata").map(|(key, it)| (key, it.into())).collect();

@@ -49,18 +49,40 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
             text("description", "For people."),
             opt_computed("availability_zone", Type::String, "Where it is.").replace(),
             opt_computed("metadata", string_map(), "Metadata.").unsent(),
-            text("snapshot_id", "Made from this snapshot.").replace().excludes(&["source_vol_id", "image_id", "backup_id"]),
-            text("source_vol_id", "A copy of this volume.").key("source_volid").replace().excludes(&["snapshot_id", "image_id", "backup_id"]),
-            text("image_id", "Made from this image.").key("imageRef").replace().excludes(&["snapshot_id", "source_vol_id", "backup_id"]),
-            text("backup_id", "Made from this backup.").replace().excludes(&["snapshot_id", "source_vol_id", "image_id"]),
-            text("consistency_group_id", "The consistency group.").key("consistencygroup_id").replace(),
+            text("snapshot_id", "Made from this snapshot.").replace().excludes(&[
+                "source_vol_id",
+                "image_id",
+                "backup_id",
+            ]),
+            text("source_vol_id", "A copy of this volume.")
+                .key("source_volid")
+                .replace()
+                .excludes(&["snapshot_id", "image_id", "backup_id"]),
+            text("image_id", "Made from this image.").key("imageRef").replace().excludes(&[
+                "snapshot_id",
+                "source_vol_id",
+                "backup_id",
+            ]),
+            text("backup_id", "Made from this backup.").replace().excludes(&[
+                "snapshot_id",
+                "source_vol_id",
+                "image_id",
+            ]),
+            text("consistency_group_id", "The consistency group.")
+                .key("consistencygroup_id")
+                .replace(),
             text("source_replica", "Made from this replica.").replace(),
             opt_computed("volume_type", Type::String, "Its type."),
-            opt("volume_retype_policy", Type::String, "Whether a change of its type may move it: `never` or `on-demand`.")
-                .default(Value::string("never"))
-                .one_of(&["never", "on-demand"])
+            opt(
+                "volume_retype_policy",
+                Type::String,
+                "Whether a change of its type may move it: `never` or `on-demand`.",
+            )
+            .default(Value::string("never"))
+            .one_of(&["never", "on-demand"])
+            .local(),
+            opt("enable_online_resize", Type::Bool, "Whether it may grow while it is in use.")
                 .local(),
-            opt("enable_online_resize", Type::Bool, "Whether it may grow while it is in use.").local(),
             set("scheduler_hints", "Where it is to be.", hints).local(),
             computed("attachment", Type::set(attachment), "The servers that it is in.").local(),
         ],
@@ -106,7 +128,11 @@ fn observed(cloud: &Cloud, json: &Json, base: Option<&Value>) -> Value {
     crate::told::keep(&mut attrs, base, source);
     let attachments = list_at(&json, "attachments").iter().map(|it| {
         let of = |key: &str| Value::string(str_at(it, key));
-        Value::object([("id", of("id")), ("instance_id", of("server_id")), ("device", of("device"))])
+        Value::object([
+            ("id", of("id")),
+            ("instance_id", of("server_id")),
+            ("device", of("device")),
+        ])
     });
     if let Some(ty) = attrs.get("attachment").and_then(|it| it.ty().element().cloned()) {
         json::set(&mut attrs, "attachment", Value::set(ty, attachments.collect()));
@@ -151,7 +177,8 @@ async fn volumes(cloud: &Cloud, stored: &[&Remote]) -> Result<Vec<Option<Json>>,
         [_] => Vec::new(),
         _ => cloud.session.list(Service::Volume, "/volumes/detail?limit=1000", "volumes").await?,
     };
-    let find = async |it: &&Remote| match listed.iter().find(|json| str_at(json, "id") == id_of(it)) {
+    let find = async |it: &&Remote| match listed.iter().find(|json| str_at(json, "id") == id_of(it))
+    {
         Some(volume) => Ok(Some(volume.clone())),
         None => get(cloud, id_of(it)).await,
     };
@@ -329,9 +356,7 @@ impl Calls for Volume {
         const DOING: &str = "delete the volume";
         let path = format!("/volumes/{}", id_of(prior));
         // A server that had it may not have let go of it yet; Cinder says so with 400.
-        let busy = |it: &ApiError| {
-            matches!(it, ApiError::Refused { status: 400 | 409, message, .. } if message.contains("status must be"))
-        };
+        let busy = |it: &ApiError| matches!(it, ApiError::Refused { status: 400 | 409, message, .. } if message.contains("status must be"));
         let request = || cloud.session.delete(Service::Volume, &path);
         match patiently(IN_USE_MAX, busy, request).await {
             Ok(()) => {}

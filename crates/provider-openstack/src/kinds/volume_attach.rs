@@ -75,10 +75,7 @@ async fn get(cloud: &Cloud, server: &str, volume: &str) -> Result<Option<Json>, 
 }
 
 fn ends(object: &Value) -> (&str, &str) {
-    (
-        text(object, "instance_id").unwrap_or_default(),
-        text(object, "volume_id").unwrap_or_default(),
-    )
+    (text(object, "instance_id").unwrap_or_default(), text(object, "volume_id").unwrap_or_default())
 }
 
 fn waits(object: &Value) -> bool {

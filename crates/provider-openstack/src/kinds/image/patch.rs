@@ -85,11 +85,7 @@ fn pointer(key: &str) -> String {
 }
 
 /// Sends the operations; gives the image.
-pub(crate) async fn send(
-    cloud: &Cloud,
-    id: &str,
-    operations: Vec<Json>,
-) -> Result<Json, ApiError> {
+pub(crate) async fn send(cloud: &Cloud, id: &str, operations: Vec<Json>) -> Result<Json, ApiError> {
     let path = format!("/images/{}", escaped(id));
     let mut request = Request::new(reqwest::Method::PATCH, Service::Image, &path)
         .header("content-type", "application/openstack-images-v2.1-json-patch");
@@ -111,10 +107,8 @@ mod tests {
         });
         let all: Vec<String> = properties(&image).into_keys().collect();
         assert_eq!(all, ["a", "b", "hw_theirs"]);
-        let wanted = BTreeMap::from([
-            ("a".to_owned(), "1".to_owned()),
-            ("c/d".to_owned(), "3".to_owned()),
-        ]);
+        let wanted =
+            BTreeMap::from([("a".to_owned(), "1".to_owned()), ("c/d".to_owned(), "3".to_owned())]);
         let ours = ["a".to_owned(), "b".to_owned(), "gone".to_owned()];
         let text = Json::from(of_properties(&image, &ours, &wanted)).to_string();
         expect![[r#"[{"op":"remove","path":"/b"},{"op":"add","path":"/c~1d","value":"3"}]"#]]

@@ -15,12 +15,12 @@ use super::observe::{self, Seen};
 use super::{Instance, from_volume, id, networks, power, request};
 use crate::change::Change;
 use crate::cloud::{Calls, Cloud, IN_USE_MAX, id_of, patiently, refused, tell, until};
+use crate::glance;
 use crate::json::{list_at, str_at};
 use crate::neutron::escaped;
 use crate::nova;
 use crate::session::{ApiError, Service};
 use crate::told::{is, text};
-use crate::glance;
 
 /// All servers that are told at once.
 const LIST: &str = "/servers/detail?limit=1000";
@@ -73,8 +73,7 @@ impl Calls for Instance {
         let found = found.map_err(|it| it.failure("look for the server"))?;
         let ours = found.iter().find(|it| nova::is_of(it, token) && !nova::is_deleted(it));
         let Some(server) = ours else { return Ok(None) };
-        let settled =
-            nova::settled(cloud, id(server), RESTING, "make the server", &|_| {}).await;
+        let settled = nova::settled(cloud, id(server), RESTING, "make the server", &|_| {}).await;
         match settled {
             Ok(server) => Ok(Some(made(cloud, &server, planned, true).await?)),
             Err(failure) => match nova::server(cloud, id(server)).await {
@@ -242,7 +241,8 @@ async fn resolve(cloud: &Cloud, planned: &Value) -> Result<request::Resolved, Fa
             Some(glance::named(cloud, name).await.map_err(|it| it.at(at("image_name")))?)
         }
         (None, None) => {
-            let detail = "It needs something to boot from: image_id, image_name, or a block_device.";
+            let detail =
+                "It needs something to boot from: image_id, image_name, or a block_device.";
             return Err(Failure::new("Missing boot image", detail).at(at("image_id")));
         }
     };

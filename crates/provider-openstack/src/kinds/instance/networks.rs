@@ -31,7 +31,8 @@ pub(super) async fn wanted(cloud: &Cloud, change: &Change<'_>) -> Result<Json, F
     let mut all = Vec::new();
     for (index, block) in change.items("network").enumerate() {
         let mut one = Map::new();
-        let at = |name: &str| Path::default().attr("network").index(Value::number(index)).attr(name);
+        let at =
+            |name: &str| Path::default().attr("network").index(Value::number(index)).attr(name);
         match (text(block, "port"), text(block, "uuid"), text(block, "name")) {
             (Some(port), _, _) => {
                 one.insert("port".to_owned(), port.into());
@@ -180,9 +181,7 @@ pub(super) fn blocks(element: Type, written: &[&Value], nics: &[(Nic, bool)]) ->
 /// The addresses to reach a server by: those of the network that says so, else the first.
 pub(super) fn access(nics: &[(Nic, bool)]) -> (String, String) {
     let first = |of: fn(&Nic) -> Option<&String>| {
-        let told = |access: bool| {
-            nics.iter().filter(|it| it.1 || !access).find_map(|it| of(&it.0))
-        };
+        let told = |access: bool| nics.iter().filter(|it| it.1 || !access).find_map(|it| of(&it.0));
         told(true).or_else(|| told(false)).cloned().unwrap_or_default()
     };
     let v6 = first(|it| it.v6.first());
@@ -246,7 +245,10 @@ mod tests {
         assert_eq!(ports(&[]), "p1 p2 p3");
         assert_eq!(ports(&[block(&[("name", "b")]), block(&[("name", "a")])]), "p3 p1");
         assert_eq!(
-            ports(&[block(&[("uuid", "na")]), block(&[("name", "a"), ("fixed_ip_v4", "10.0.0.5")])]),
+            ports(&[
+                block(&[("uuid", "na")]),
+                block(&[("name", "a"), ("fixed_ip_v4", "10.0.0.5")])
+            ]),
             "p2 p1"
         );
         assert_eq!(ports(&[block(&[("uuid", "na")]), block(&[("port", "p1")])]), "p2 p1");

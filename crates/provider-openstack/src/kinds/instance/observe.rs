@@ -167,7 +167,8 @@ fn groups(seen: &Seen<'_>) -> Value {
 
 /// `zone:host` is in `zone`; a server without a host is where it was.
 fn zone(attrs: &mut Attrs, base: Option<&Value>) {
-    let told = attrs.get("availability_zone").and_then(Value::as_str).unwrap_or_default().to_owned();
+    let told =
+        attrs.get("availability_zone").and_then(Value::as_str).unwrap_or_default().to_owned();
     let Some(written) = base.and_then(|it| text(it, "availability_zone")) else {
         json::set(attrs, "availability_zone", Value::string(told));
         return;
@@ -197,9 +198,7 @@ mod tests {
     use super::*;
 
     fn groups_of(written: &[&str], ports: &[&[&str]], given: &[&str]) -> String {
-        let port = |(index, groups): (usize, &&[&str])| {
-            json!({ "id": format!("p{index}"), "security_groups": groups })
-        };
+        let port = |(index, groups): (usize, &&[&str])| json!({ "id": format!("p{index}"), "security_groups": groups });
         let own = (0..ports.len()).map(|it| format!("p{it}"));
         let own: Vec<String> = own.filter(|it| !given.contains(&&**it)).collect();
         let ports = ports.iter().enumerate().map(port).collect();
@@ -231,8 +230,7 @@ mod tests {
 
     #[test]
     fn metadata_of_others_is_left_alone() {
-        let mut server =
-            json!({ "metadata": { "a": "1", "theirs": "x", "plumb.token": "0-1" } });
+        let mut server = json!({ "metadata": { "a": "1", "theirs": "x", "plumb.token": "0-1" } });
         let all = hide(&mut server);
         assert_eq!(server, json!({ "metadata": { "a": "1", "theirs": "x" } }));
         let item = |key: &str| Value::map(Type::String, [(key, Value::string("0"))]);

@@ -12,7 +12,8 @@ use crate::table::{
 const TEXT: Type = Type::String;
 
 /// What a server can be told to be.
-const POWER: &[&str] = &["active", "shutoff", "paused", "suspended", "shelved_offloaded", "rescued"];
+const POWER: &[&str] =
+    &["active", "shutoff", "paused", "suspended", "shelved_offloaded", "rescued"];
 
 pub(super) static TABLE: LazyLock<Table> = LazyLock::new(|| {
     Table::new(
@@ -94,7 +95,6 @@ fn place() -> Vec<Field> {
         opt_computed("hypervisor_hostname", TEXT, "The host by the name of its hypervisor.")
             .key("OS-EXT-SRV-ATTR:hypervisor_hostname")
             .excludes(&["personality"])
-            .replace()
             .follows(&["flavor_id", "flavor_name", "power_state", "image_id", "image_name"]),
         set("scheduler_hints", "Where it is to run.", hints).local(),
         list("network", "What it is connected to, in order. Left out, network_mode says.", network)
@@ -113,10 +113,7 @@ fn place() -> Vec<Field> {
 /// What is in it, and what state it is in.
 fn inside() -> Vec<Field> {
     let off = Value::bool(false);
-    let file = vec![
-        req("file", TEXT, "The path."),
-        req("content", TEXT, "The content."),
-    ];
+    let file = vec![req("file", TEXT, "The path."), req("content", TEXT, "The content.")];
     let vendor = vec![
         opt("ignore_resize_confirmation", Type::Bool, "The cloud confirms a resize by itself.")
             .default(off.clone()),
@@ -142,19 +139,31 @@ fn inside() -> Vec<Field> {
         set("personality", "Files to put into it.", file)
             .excludes(&["hypervisor_hostname"])
             .local(),
-        opt("admin_pass", TEXT, "The administrator's password. It can be changed while the server runs.")
-            .sensitive()
-            .local(),
-        opt("power_state", TEXT, "`active`, `shutoff`, `paused`, `suspended`, `shelved_offloaded` or `rescued`.")
-            .default(Value::string("active"))
-            .one_of(POWER)
-            .local(),
+        opt(
+            "admin_pass",
+            TEXT,
+            "The administrator's password. It can be changed while the server runs.",
+        )
+        .sensitive()
+        .local(),
+        opt(
+            "power_state",
+            TEXT,
+            "`active`, `shutoff`, `paused`, `suspended`, `shelved_offloaded` or `rescued`.",
+        )
+        .default(Value::string("active"))
+        .one_of(POWER)
+        .local(),
         opt("stop_before_destroy", Type::Bool, "Shut it down before it is deleted.")
             .default(off.clone())
             .local(),
-        opt("force_delete", Type::Bool, "Delete it at once, even if the cloud keeps deleted servers.")
-            .default(off)
-            .local(),
+        opt(
+            "force_delete",
+            Type::Bool,
+            "Delete it at once, even if the cloud keeps deleted servers.",
+        )
+        .default(off)
+        .local(),
         set("vendor_options", "What some clouds need.", vendor).single().local(),
     ]
 }

@@ -21,7 +21,9 @@ pub(super) fn decoded(told: &str) -> String {
 /// Whether what is stored means what is written: the same bytes, or the hash that Terraform stores
 /// in their place.
 pub(super) fn same(stored: &str, written: &str) -> bool {
-    stored == written || bytes(stored) == bytes(written) || is_hash(stored) && stored == hash(written)
+    stored == written
+        || bytes(stored) == bytes(written)
+        || is_hash(stored) && stored == hash(written)
 }
 
 fn bytes(written: &str) -> Vec<u8> {
