@@ -23,6 +23,9 @@ pub(crate) use calls::look_up;
 /// What Terraform's state has for the image of a server that boots from a volume.
 const NO_IMAGE: &str = "Attempt to boot from volume - no image supplied";
 
+/// The user data of a server that was brought in, where Nova does not tell it.
+const NOT_TOLD: &str = "";
+
 pub(crate) struct Instance;
 
 impl Rules for Instance {
@@ -57,6 +60,7 @@ impl Rules for Instance {
         if !changes(input, planned, prior) {
             planned.attrs.extend(prior.as_map().cloned().unwrap_or_default());
         }
+        replacements(prior, planned);
         // Nova moves a server about; only who asks for a host gets another server for it.
         let host = input.config.get_attr("hypervisor_hostname").filter(|it| !it.is_null());
         if host.is_some_and(|it| Some(it) != prior.get_attr("hypervisor_hostname")) {
@@ -113,6 +117,24 @@ impl Rules for Instance {
                 let path = at("metadata").index(Value::string(&**key));
                 problem(path, "Too long", "A key and a value have at most 255 characters.");
             }
+        }
+    }
+}
+
+/// Arguments that Nova tells nothing of: a change of them needs another server, but not that they
+/// are written for one that was made elsewhere, or say what is so anyway.
+fn replacements(prior: &Value, planned: &mut Planned) {
+    let was = |name: &str| prior.get_attr(name).and_then(Value::as_str);
+    for name in ["user_data", "network_mode", "availability_zone_hints"] {
+        let Some(now) = planned.get(name) else { continue };
+        let (known, now) = (now.is_known(), now.as_str());
+        let harmless = match name {
+            "user_data" => was(name) == Some(NOT_TOLD),
+            "network_mode" => now.unwrap_or("auto") == was(name).unwrap_or("auto"),
+            _ => now.is_none() || now == was("availability_zone"),
+        };
+        if now != was(name) && !harmless || !known {
+            planned.replace.push(Path::default().attr(name));
         }
     }
 }
