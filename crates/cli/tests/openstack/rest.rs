@@ -81,7 +81,11 @@ fn subnet_pool_and_address_group() {
     imported(&world, pool);
     imported(&world, group);
     let path = format!("/address-groups/{}", ids[1]);
-    world.api.put("network", &format!("{path}/add_addresses"), &json!({ "addresses": ["10.9.0.0/16"] }));
+    world.api.put(
+        "network",
+        &format!("{path}/add_addresses"),
+        &json!({ "addresses": ["10.9.0.0/16"] }),
+    );
     let plan = world.plan();
     assert!(plan.contains("10.9.0.0/16") && plan.contains("1 to change"), "{plan}");
     world.settle();
@@ -173,7 +177,10 @@ fn a_floating_ip_is_led_elsewhere() {
     assert_eq!(world.api.get("network", &path)["floatingip"]["port_id"], json!(other));
     world.config(&config(0, "\"192.0.2.77\""));
     let failed = world.run(&["apply", "-auto-approve", "-no-color"]).all();
-    assert!(failed.contains("No floating IP of this project has the address 192.0.2.77"), "{failed}");
+    assert!(
+        failed.contains("No floating IP of this project has the address 192.0.2.77"),
+        "{failed}"
+    );
     world.end();
 }
 
@@ -288,7 +295,11 @@ fn what_is_there_is_found() {
         &["Your query returned no port"],
     );
     let names = [0, 1].map(|it| {
-        format!("{}-{it} ({})", world.name, world.id(&format!("openstack_networking_port_v2.p[{it}]")))
+        format!(
+            "{}-{it} ({})",
+            world.name,
+            world.id(&format!("openstack_networking_port_v2.p[{it}]"))
+        )
     });
     fails(
         r#"data "openstack_networking_port_v2" "p" { network_id = openstack_networking_network_v2.n.id }"#,

@@ -215,16 +215,17 @@ mod tests {
             expect![[r#"
                 {
                   "server": {
-                    "availability_zone": "nova",
+                    "name": "web",
                     "flavorRef": "f",
                     "imageRef": "i",
+                    "networks": "auto",
                     "key_name": "k",
+                    "availability_zone": "nova",
+                    "user_data": "IyEvYmluL3No",
                     "metadata": {
                       "a": "b",
                       "plumb.token": "0000000000000001-2"
                     },
-                    "name": "web",
-                    "networks": "auto",
                     "security_groups": [
                       {
                         "name": "x"
@@ -235,8 +236,7 @@ mod tests {
                     ],
                     "tags": [
                       "t"
-                    ],
-                    "user_data": "IyEvYmluL3No"
+                    ]
                   }
                 }
             "#]],
