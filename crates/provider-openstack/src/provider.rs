@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use plumb_model::addr::Kind;
@@ -14,6 +15,10 @@ use plumb_provider::{CallContext, Connection, Edge, Failure, Outcome, Provider, 
 use crate::cloud::Cloud;
 use crate::session::Session;
 use crate::{config, data, kinds};
+
+/// How long a service may go on with what was asked of it before we were killed: nothing tells what
+/// it is about to make.
+const ON_ITS_WAY: Duration = Duration::from_secs(8);
 
 /// OpenStack.
 #[derive(Debug, Default)]
@@ -82,7 +87,15 @@ impl Connection for CloudConnection {
         token: Token,
         planned: &Value,
     ) -> Result<Option<Remote>, Failure> {
-        kinds::calls(kind)?.find(&self.0, token, planned).await
+        let calls = kinds::calls(kind)?;
+        let begun = Instant::now();
+        loop {
+            let made = calls.find(&self.0, token, planned).await?;
+            if made.is_some() || begun.elapsed() > ON_ITS_WAY {
+                return Ok(made);
+            }
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
     }
 
     async fn import(&self, kind: &Kind, id: &str) -> Result<Option<Remote>, Failure> {

@@ -13,8 +13,28 @@ use crate::{OpenStackProvider, json, kinds};
 const EXCEPTIONS: &[(&str, &str, &str)] = &[
     (
         "openstack_compute_instance_v2",
+        "availability_zone_hints: replace, not update",
+        "a planning rule says which changes need another server",
+    ),
+    (
+        "openstack_compute_instance_v2",
+        "hypervisor_hostname: replace, not update",
+        "a planning rule says which changes need another server",
+    ),
+    (
+        "openstack_compute_instance_v2",
         "network: replace, not update",
         "access_network only chooses what is told; all else in it needs another server",
+    ),
+    (
+        "openstack_compute_instance_v2",
+        "network_mode: replace, not update",
+        "a planning rule says which changes need another server",
+    ),
+    (
+        "openstack_compute_instance_v2",
+        "user_data: replace, not update",
+        "a planning rule says which changes need another server",
     ),
     (
         "openstack_compute_snapshot_v2",
@@ -35,6 +55,16 @@ const EXCEPTIONS: &[(&str, &str, &str)] = &[
         "openstack_images_image_v2",
         "image_cache_path: os.Getenv(\"HOME\") + \"/.terraform/image_cache, not ",
         "nothing is cached",
+    ),
+    (
+        "openstack_images_image_v2",
+        "image_source_url: replace, not update",
+        "a planning rule says which changes need another image",
+    ),
+    (
+        "openstack_images_image_v2",
+        "local_file_path: replace, not update",
+        "a planning rule says which changes need another image",
     ),
     (
         "openstack_networking_subnetpool_v2",

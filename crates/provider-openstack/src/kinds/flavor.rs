@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use async_trait::async_trait;
 use plumb_model::event::{Effect, Remote};
 use plumb_model::state::Token;
-use plumb_model::value::{Number, Type, Value};
+use plumb_model::value::{Number, Path, Type, Value};
 use plumb_provider::{CallContext, Failure, Outcome};
 use serde_json::{Map, Value as Json, json};
 
@@ -200,6 +200,7 @@ impl Calls for Flavor {
             Ok(()) => Outcome::made(attrs),
             Err(error) => {
                 let failure = error.failure(&format!("give the flavor {name:?} its extra specs"));
+                let failure = failure.at(Path::default().attr("extra_specs"));
                 let left = Remote { attrs, private: None, complete: false };
                 Outcome::failed_leaving(Effect::Made(left), failure)
             }

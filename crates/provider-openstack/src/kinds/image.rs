@@ -7,7 +7,7 @@ use std::sync::{Arc, LazyLock};
 
 use async_trait::async_trait;
 use plumb_model::event::{Effect, Remote};
-use plumb_model::schema::Problem;
+use plumb_model::schema::{Problem, RefineInput};
 use plumb_model::state::Token;
 use plumb_model::value::{Path, Type, Value};
 use plumb_provider::{CallContext, Failure, Outcome};
@@ -18,7 +18,7 @@ use crate::cloud::{Calls, Cloud, IN_USE_MAX, id_of, patiently, refused};
 use crate::glance::{self, TOKEN};
 use crate::json::{self, str_at};
 use crate::neutron::escaped;
-use crate::plan::Rules;
+use crate::plan::{Planned, Rules};
 use crate::session::{ApiError, Service};
 use crate::table::{
     Field, MAKE_AND_CHANGE, Table, computed, id, opt, opt_computed, region, req, string_map,
@@ -80,13 +80,21 @@ fn written() -> Vec<Field> {
 
 fn source() -> Vec<Field> {
     let local: &[&str] = &["local_file_path"];
-    let url = || opt("image_source_url", Type::String, "Where its data is got from.");
     vec![
-        opt("local_file_path", Type::String, "The file with its data.")
-            .excludes(&["image_source_url", "web_download"])
-            .replace()
-            .local(),
-        url().excludes(local).replace().local(),
+        opt(
+            "local_file_path",
+            Type::String,
+            "The file with its data. Another one replaces the image.",
+        )
+        .excludes(&["image_source_url", "web_download"])
+        .local(),
+        opt(
+            "image_source_url",
+            Type::String,
+            "Where its data is got from. Another one replaces the image.",
+        )
+        .excludes(local)
+        .local(),
         opt("image_source_username", Type::String, "The user to get it as.")
             .excludes(local)
             .local(),
@@ -135,6 +143,20 @@ fn read() -> Vec<Field> {
 impl Rules for Image {
     fn table() -> &'static Table {
         &TABLE
+    }
+
+    fn refine(input: &RefineInput<'_>, planned: &mut Planned) {
+        let Some(prior) = input.prior else { return };
+        let sources = ["local_file_path", "image_source_url"];
+        // Nobody knows what an image was made from that was made elsewhere.
+        if sources.iter().all(|it| text(prior, it).is_none()) {
+            return;
+        }
+        for name in sources {
+            if prior.get_attr(name) != planned.get(name) {
+                planned.replace.push(Path::default().attr(name));
+            }
+        }
     }
 
     fn validate(config: &Value, problems: &mut Vec<Problem>) {

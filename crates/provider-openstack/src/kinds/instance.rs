@@ -23,6 +23,9 @@ pub(crate) use calls::look_up;
 /// What Terraform's state has for the image of a server that boots from a volume.
 const NO_IMAGE: &str = "Attempt to boot from volume - no image supplied";
 
+/// The user data of a server that was brought in, where Nova does not tell it.
+const NOT_TOLD: &str = "";
+
 pub(crate) struct Instance;
 
 impl Rules for Instance {
@@ -53,6 +56,15 @@ impl Rules for Instance {
             && ["image_id", "image_name"].iter().all(|it| prior.get_attr(it) == planned.get(it))
         {
             planned.set("power_state", was.clone());
+        }
+        if !changes(input, planned, prior) {
+            planned.attrs.extend(prior.as_map().cloned().unwrap_or_default());
+        }
+        replacements(prior, planned);
+        // Nova moves a server about; only who asks for a host gets another server for it.
+        let host = input.config.get_attr("hypervisor_hostname").filter(|it| !it.is_null());
+        if host.is_some_and(|it| Some(it) != prior.get_attr("hypervisor_hostname")) {
+            planned.replace.push(Path::default().attr("hypervisor_hostname"));
         }
         if from_volume(prior) {
             for name in ["image_id", "image_name"] {
@@ -109,6 +121,34 @@ impl Rules for Instance {
     }
 }
 
+/// Arguments that Nova tells nothing of: a change of them needs another server, but not that they
+/// are written for one that was made elsewhere, or say what is so anyway.
+fn replacements(prior: &Value, planned: &mut Planned) {
+    let was = |name: &str| prior.get_attr(name).and_then(Value::as_str);
+    for name in ["user_data", "network_mode", "availability_zone_hints"] {
+        let Some(now) = planned.get(name) else { continue };
+        let (known, now) = (now.is_known(), now.as_str());
+        let harmless = match name {
+            "user_data" => was(name) == Some(NOT_TOLD),
+            "network_mode" => now.unwrap_or("auto") == was(name).unwrap_or("auto"),
+            _ => now.is_none() || now == was("availability_zone"),
+        };
+        if now != was(name) && !harmless || !known {
+            planned.replace.push(Path::default().attr(name));
+        }
+    }
+}
+
+/// Whether anything is to change, besides what comes out anew when something does.
+fn changes(input: &RefineInput<'_>, planned: &Planned, prior: &Value) -> bool {
+    let follows = |name: &str| {
+        let row = Instance::table().fields.iter().find(|it| it.name == name);
+        row.is_some_and(|it| !it.follows.is_empty())
+            && input.config.get_attr(name).is_none_or(Value::is_null)
+    };
+    planned.attrs.iter().any(|(name, it)| prior.get_attr(name) != Some(it) && !follows(name))
+}
+
 /// Whether an object boots from a volume: it has no image that it could be rebuilt from.
 fn from_volume(object: &Value) -> bool {
     let mut devices =
@@ -122,4 +162,162 @@ fn from_volume(object: &Value) -> bool {
 /// The identifier in a server's answer.
 fn id(server: &Json) -> &str {
     crate::json::str_at(server, "id")
+}
+
+#[cfg(test)]
+mod tests {
+    use expect_test::{Expect, expect};
+    use plumb_model::schema::ResourceSchema;
+    use plumb_provider::conformance;
+
+    use super::*;
+
+    /// What a configuration changes about an object that was made from `prior`.
+    fn check(prior: &[(&str, Value)], written: &[(&str, Value)], expected: Expect) {
+        let schema: ResourceSchema = crate::plan::schema::<Instance>();
+        let config = |items: &[(&str, Value)]| {
+            let base = [("name", Value::string("a")), ("flavor_id", Value::string("1"))];
+            let items = items.iter().map(|(name, it)| ((*name).to_owned(), it.clone()));
+            let base = base.into_iter().map(|(name, it)| (name.to_owned(), it));
+            conformance::config(&schema.block, base.chain(items))
+        };
+        // What Nova would choose.
+        let stored = config(prior).as_map().cloned().map(|mut it| {
+            for (name, text) in [
+                ("id", "i"),
+                ("updated", "u"),
+                ("flavor_name", "tiny"),
+                ("power_state", "active"),
+                ("availability_zone", "nova"),
+                ("image_id", "x"),
+                ("image_name", "rig"),
+            ] {
+                if it.get(name).is_none_or(Value::is_null) {
+                    it.insert(name.into(), Value::string(text));
+                }
+            }
+            for name in ["stop_before_destroy", "force_delete"] {
+                it.insert(name.into(), Value::bool(false));
+            }
+            Value::object(it)
+        });
+        let stored = stored.unwrap_or(Value::NULL);
+        let (planned, replace) = conformance::plan(&schema, &config(written), Some(&stored));
+        let mut text = String::new();
+        for (name, it) in planned.as_map().into_iter().flatten() {
+            let was = stored.get_attr(name);
+            if was != Some(it) {
+                let shown = if it.is_known() {
+                    crate::json::to_json(it).to_string()
+                } else {
+                    "?".to_owned()
+                };
+                text += &format!("{name} = {shown}\n");
+            }
+        }
+        for path in replace {
+            text += &format!("replace because of {path}\n");
+        }
+        expected.assert_eq(&text);
+    }
+
+    #[test]
+    fn names_and_identifiers_go_together() {
+        let text = |name, it: &str| (name, Value::string(it));
+        check(&[text("image_id", "x")], &[text("image_id", "x")], expect![[""]]);
+        check(
+            &[text("image_id", "x")],
+            &[text("image_id", "y")],
+            expect![[r#"
+                hypervisor_hostname = ?
+                image_id = "y"
+                image_name = ?
+                updated = ?
+            "#]],
+        );
+        check(
+            &[],
+            &[text("image_name", "other")],
+            expect![[r#"
+            hypervisor_hostname = ?
+            image_id = ?
+            image_name = "other"
+            updated = ?
+        "#]],
+        );
+        check(
+            &[],
+            &[text("image_name", "rig"), text("flavor_id", "2")],
+            expect![[r#"
+            flavor_id = "2"
+            flavor_name = ?
+            hypervisor_hostname = ?
+            updated = ?
+        "#]],
+        );
+    }
+
+    #[test]
+    fn what_boots_from_a_volume_is_replaced() {
+        let text = |name, it: &str| (name, Value::string(it));
+        check(
+            &[text("image_id", NO_IMAGE)],
+            &[text("image_id", "y")],
+            expect![[r#"
+            hypervisor_hostname = ?
+            image_id = "y"
+            image_name = ?
+            updated = ?
+            replace because of .image_id
+        "#]],
+        );
+    }
+
+    #[test]
+    fn what_means_the_same_is_no_change() {
+        let text = |name, it: &str| (name, Value::string(it));
+        let image = || text("image_id", "x");
+        let hash = "11f6ad8ec52a2984abaafd7c3b516503785c2072";
+        check(
+            &[image(), text("user_data", hash)],
+            &[image(), text("user_data", "x")],
+            expect![[""]],
+        );
+        check(
+            &[image(), text("user_data", hash)],
+            &[image(), text("user_data", "y")],
+            expect![[r#"
+            updated = ?
+            user_data = "y"
+            replace because of .user_data
+        "#]],
+        );
+        check(&[image()], &[image(), text("availability_zone", "nova:h1")], expect![[""]]);
+        check(&[image(), text("power_state", "error")], &[image()], expect![[""]]);
+        check(
+            &[image(), text("power_state", "error")],
+            &[text("image_id", "y")],
+            expect![[r#"
+                hypervisor_hostname = ?
+                image_id = "y"
+                image_name = ?
+                power_state = "active"
+                updated = ?
+            "#]],
+        );
+    }
+
+    #[test]
+    fn what_has_to_be_said() {
+        let schema: ResourceSchema = crate::plan::schema::<Instance>();
+        let config = conformance::config(&schema.block, [("name", Value::string("a"))]);
+        let problems = schema.validate.map(|it| it(&config)).unwrap_or_default();
+        let text: String =
+            problems.iter().map(|it| format!("{}: {}\n", it.path, it.summary)).collect();
+        expect![[r#"
+            .image_id: Missing boot image
+            .flavor_id: Missing flavor
+        "#]]
+        .assert_eq(&text);
+    }
 }

@@ -33,7 +33,10 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
             id(),
             region(),
             req("name", Type::String, "The name of the image."),
-            req("instance_id", Type::String, "The server.").key("instance_uuid").replace(),
+            req("instance_id", Type::String, "The server that it is taken of. When that becomes another one, the snapshot stays what it is: it outlives its server.")
+                .key("instance_uuid")
+                .unsent(),
+            opt("triggers", string_map(), "Any change takes a new one in its place.").replace().local(),
             opt("metadata", string_map(), "Properties of the image. Those that others set are left alone.").local(),
             tags,
             all_tags,
@@ -205,7 +208,7 @@ impl Calls for Snapshot {
     async fn update(
         &self,
         cloud: &Cloud,
-        _call: &CallContext,
+        call: &CallContext,
         prior: &Remote,
         planned: &Value,
     ) -> Outcome {
@@ -220,6 +223,9 @@ impl Calls for Snapshot {
             Err(error) => return Outcome::failed(error.failure("read the snapshot")),
         };
         let change = Change { planned, prior: Some(&prior.attrs) };
+        if change.of("instance_id") {
+            tell(call, "Kept as it is, though the server is another one");
+        }
         let mut operations = patch::members(TABLE.body(planned, Some(&prior.attrs)));
         if change.of("tags") {
             let mut tags = tags_of(planned);

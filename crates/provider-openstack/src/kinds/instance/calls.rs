@@ -106,7 +106,7 @@ impl Calls for Instance {
         };
         let made_id = match answer {
             Ok(answer) => str_at(crate::json::at(&answer, &["server"]), "id").to_owned(),
-            Err(error) => return refused(&error, &doing),
+            Err(error) => return which_network(refused(&error, &doing)),
         };
         let settled = nova::settled(cloud, &made_id, &["ACTIVE"], &doing, &say).await;
         let ready = settled.is_ok();
@@ -279,6 +279,18 @@ async fn boot(
     let resolved = request::Resolved { networks: "none".into(), ..resolved };
     let body = request::body(planned, &resolved, call.token)?;
     Ok(nova::post_as_of(cloud, newest, "/servers", &body).await)
+}
+
+/// Nova's words for several networks are about its API.
+fn which_network(outcome: Outcome) -> Outcome {
+    let told = |mut it: Failure| {
+        if it.detail.contains("Multiple possible networks") {
+            let detail = "The project has several networks, and nothing says which. Write a `network` block, or set network_mode to \"none\".";
+            it.detail = detail.to_owned();
+        }
+        it
+    };
+    Outcome { failure: outcome.failure.map(told), ..outcome }
 }
 
 fn is_without_network(error: &ApiError) -> bool {

@@ -121,7 +121,8 @@ async fn hardware(task: &Task<'_>, server: Json, password: &mut bool) -> Result<
     let flavor = new_flavor(task).await?;
     let set_password = change.of("admin_pass") && change.str("admin_pass").is_some();
     let mut server = server;
-    if set_password && image.is_none() && is_active(&server) {
+    if set_password && image.is_none() && (is_active(&server) || change.of("power_state")) {
+        server = power::reach(task.cloud, server, "active", task.say).await?;
         set_admin_pass(task).await?;
         *password = true;
     }
@@ -205,6 +206,8 @@ async fn set_admin_pass(task: &Task<'_>) -> Result<(), Failure> {
 
 async fn rebuild(task: &Task<'_>, server: &Json, image: &str) -> Result<Json, Failure> {
     const DOING: &str = "rebuild the server";
+    let written = if task.change.str("image_id").is_some() { "image_id" } else { "image_name" };
+    let at = || Path::default().attr(written);
     (task.say)("Rebuilding from another image; ports and addresses are kept".to_owned());
     let mut members = Map::from_iter([("imageRef".to_owned(), Json::from(image))]);
     if let Some(pass) = task.change.str("admin_pass").filter(|_| task.change.of("admin_pass")) {
@@ -220,14 +223,16 @@ async fn rebuild(task: &Task<'_>, server: &Json, image: &str) -> Result<Json, Fa
     let path = format!("/servers/{}/action", task.id);
     let request = || nova::post_as_of(task.cloud, newest, &path, &body);
     let answer = patiently(nova::BUSY_MAX, nova::is_busy, request).await;
-    answer.map_err(|it| it.failure(DOING).at(Path::default().attr("image_id")))?;
+    answer.map_err(|it| it.failure(DOING).at(at()))?;
     let wanted: &[&str] = if stopped { &["SHUTOFF", "ACTIVE"] } else { &["ACTIVE"] };
-    nova::settled(task.cloud, task.id, wanted, DOING, task.say).await
+    let settled = nova::settled(task.cloud, task.id, wanted, DOING, task.say).await;
+    settled.map_err(|it| it.at(at()))
 }
 
 async fn resize(task: &Task<'_>, server: &Json, flavor: &str) -> Result<Json, Failure> {
     const DOING: &str = "resize the server";
-    let at = || Path::default().attr("flavor_id");
+    let written = if task.change.str("flavor_id").is_some() { "flavor_id" } else { "flavor_name" };
+    let at = || Path::default().attr(written);
     (task.say)("Resizing: the server is down for a moment; addresses are kept".to_owned());
     let stopped = str_at(server, "status") == "SHUTOFF";
     let rest: &[&str] = if stopped { &["SHUTOFF", "ACTIVE"] } else { &["ACTIVE"] };

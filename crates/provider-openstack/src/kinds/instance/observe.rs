@@ -8,7 +8,7 @@ use serde_json::{Map, Value as Json};
 use super::gather::Facts;
 use super::networks::{access, as_written, blocks, nics};
 use super::rows::TABLE;
-use super::{NO_IMAGE, from_volume, user_data};
+use super::{NO_IMAGE, NOT_TOLD, from_volume, user_data};
 use crate::json::{self, Attrs, list_at, str_at};
 use crate::nova;
 use crate::told::{keep, text, with_base};
@@ -105,6 +105,8 @@ pub(crate) fn power_state(server: &Json, base: Option<&Value>) -> String {
         "SHELVED" => "shelved",
         "RESCUE" => "rescued",
         "ERROR" => "error",
+        // It waits for somebody: a change of the power state confirms the resize.
+        "VERIFY_RESIZE" => "verify_resize",
         _ => base.and_then(|it| text(it, "power_state")).unwrap_or("active"),
     };
     state.to_owned()
@@ -181,8 +183,10 @@ fn zone(attrs: &mut Attrs, base: Option<&Value>) {
 /// What a stored object would have from its configuration.
 fn imported(attrs: &mut Attrs, server: &Json) {
     let told = str_at(server, "OS-EXT-SRV-ATTR:user_data");
-    if !told.is_empty() {
-        json::set(attrs, "user_data", Value::string(user_data::decoded(told)));
+    let told = if told.is_empty() { NOT_TOLD.to_owned() } else { user_data::decoded(told) };
+    json::set(attrs, "user_data", Value::string(told));
+    if server.get("addresses").and_then(Json::as_object).is_some_and(Map::is_empty) {
+        json::set(attrs, "network_mode", Value::string("none"));
     }
     let drive = str_at(server, "config_drive");
     json::set(attrs, "config_drive", Value::bool(drive == "True"));
@@ -246,7 +250,8 @@ mod tests {
         let state = |status: &str| power_state(&json!({ "status": status }), Some(&base));
         assert_eq!(state("ACTIVE"), "active");
         assert_eq!(state("RESCUE"), "rescued");
-        assert_eq!(state("VERIFY_RESIZE"), "shutoff");
+        assert_eq!(state("RESIZE"), "shutoff");
+        assert_eq!(state("VERIFY_RESIZE"), "verify_resize");
         assert_eq!(power_state(&json!({ "status": "REBUILD" }), None), "active");
     }
 }

@@ -25,6 +25,7 @@ const UNPAUSE: Leg = leg("unpause", &["ACTIVE"], "unpause the server");
 const RESUME: Leg = leg("resume", &["ACTIVE"], "resume the server");
 const UNSHELVE: Leg = leg("unshelve", &["ACTIVE"], "unshelve the server");
 const UNRESCUE: Leg = leg("unrescue", &["ACTIVE"], "end the rescue of the server");
+const CONFIRM: Leg = leg("confirmResize", &["ACTIVE", "SHUTOFF"], "confirm the resize");
 const STOP: Leg = leg("os-stop", &["SHUTOFF"], "stop the server");
 const PAUSE: Leg = leg("pause", &["PAUSED"], "pause the server");
 const SUSPEND: Leg = leg("suspend", &["SUSPENDED"], "suspend the server");
@@ -41,6 +42,8 @@ fn next(status: &str, wanted: &str) -> Option<Leg> {
         "SUSPENDED" => Some(RESUME),
         "SHELVED" | "SHELVED_OFFLOADED" => Some(UNSHELVE),
         "RESCUE" => Some(UNRESCUE),
+        // A resize that nobody ended.
+        "VERIFY_RESIZE" => Some(CONFIRM),
         _ => return None,
     };
     let (there, last) = match wanted {
@@ -70,8 +73,8 @@ pub(super) async fn reach(
     wanted: &str,
     say: Say<'_>,
 ) -> Result<Json, Failure> {
-    // No way has more than three legs: wake up, shelve, offload.
-    for _ in 0..4 {
+    // No way has more than four legs: confirm a resize, start, shelve, offload.
+    for _ in 0..5 {
         let Some(leg) = next(str_at(&server, "status"), wanted) else { return Ok(server) };
         let (id, doing) = (id(&server).to_owned(), leg.says);
         say(format!("{}{}", doing[..1].to_uppercase(), &doing[1..]));
@@ -106,6 +109,7 @@ mod tests {
         assert_eq!(way("SHUTOFF", "shelved_offloaded"), "shelve shelveOffload");
         assert_eq!(way("RESCUE", "shelved_offloaded"), "unrescue shelve shelveOffload");
         assert_eq!(way("SHUTOFF", "rescued"), "rescue");
+        assert_eq!(way("VERIFY_RESIZE", "shutoff"), "confirmResize os-stop");
         assert_eq!(way("ERROR", "active"), "");
     }
 }

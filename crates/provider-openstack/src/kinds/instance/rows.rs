@@ -88,23 +88,20 @@ fn place() -> Vec<Field> {
             .key("OS-EXT-AZ:availability_zone")
             .excludes(&["availability_zone_hints"])
             .replace(),
-        opt("availability_zone_hints", TEXT, "Where it is made; it may be elsewhere later.")
+        opt("availability_zone_hints", TEXT, "Where it is made; it may be elsewhere later. A change replaces the server, unless it is there.")
             .excludes(&["availability_zone"])
-            .replace()
             .local(),
         opt_computed("hypervisor_hostname", TEXT, "The host by the name of its hypervisor.")
             .key("OS-EXT-SRV-ATTR:hypervisor_hostname")
             .excludes(&["personality"])
-            .replace()
             .follows(&["flavor_id", "flavor_name", "power_state", "image_id", "image_name"]),
         set("scheduler_hints", "Where it is to run.", hints).local(),
         list("network", "What it is connected to, in order. Left out, network_mode says.", network)
             .excludes(&["network_mode"])
             .local(),
-        opt("network_mode", TEXT, "`auto`: the project's network; `none`: no network.")
+        opt("network_mode", TEXT, "`auto`: the project's network; `none`: no network. A change replaces the server.")
             .one_of(&["auto", "none"])
             .excludes(&["network"])
-            .replace()
             .local(),
         opt_computed("security_groups", string_set(), "Its security groups, by name or identifier. They are those of the ports that it makes itself; a port that is given to it has its own.")
             .local(),
@@ -128,9 +125,12 @@ fn inside() -> Vec<Field> {
     let [tags, all_tags] = tags();
     vec![
         opt("key_pair", TEXT, "The key pair.").key("key_name").replace(),
-        opt("user_data", TEXT, "What cloud-init gets; text, or the same in base64.")
-            .replace()
-            .local(),
+        opt(
+            "user_data",
+            TEXT,
+            "What cloud-init gets; text, or the same in base64. A change replaces the server.",
+        )
+        .local(),
         opt("config_drive", Type::Bool, "Whether it gets its metadata on a drive, too.")
             .replace()
             .local(),
