@@ -5,6 +5,7 @@
 mod api;
 mod calls;
 mod failures;
+mod inside_others;
 mod kills;
 mod lab;
 mod networking;

@@ -10,7 +10,7 @@ use crate::proxy::{Fate, Proxy};
 use crate::world::World;
 
 /// A router that leads outside, and a network behind it.
-const BEHIND: &str = r#"
+pub(crate) const BEHIND: &str = r#"
     data "openstack_networking_network_v2" "outside" { name = "public" }
     resource "openstack_networking_network_v2" "n" { name = "PREFIX" }
     resource "openstack_networking_subnet_v2" "s" {

@@ -291,6 +291,12 @@ impl World {
                         delete(service, format!("{bare}/{}", it["name"].as_str().unwrap()));
                         continue;
                     }
+                    "floatingips" => {
+                        let inside = format!("/floatingips/{}/port_forwardings", id(&it));
+                        for it in self.found("network", &inside, "port_forwardings") {
+                            delete("network", format!("{inside}/{}", id(&it)));
+                        }
+                    }
                     "routers" => {
                         let router = id(&it);
                         let body = json!({ "router": { "routes": [] } });
