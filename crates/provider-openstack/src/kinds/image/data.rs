@@ -149,7 +149,7 @@ pub(super) async fn send(
         Err(error) if !error.is_lost() => return Err(error.failure(DOING)),
         Err(error) => {
             let found = glance::image(cloud, id).await.ok().flatten();
-            if !found.is_some_and(|it| str_at(&it, "status") == "active") {
+            if found.is_none_or(|it| str_at(&it, "status") != "active") {
                 return Err(error.failure(DOING));
             }
         }
