@@ -60,7 +60,7 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
             flag("swauth", "Accepted and without effect."),
             flag(
                 "delayed_auth",
-                "Get the first token only when it is needed. Else OS_DELAYED_AUTH, else yes.",
+                "Accepted and without effect: what needs no cloud signs in to none.",
             ),
             flag("allow_reauth", "Get a new token when one ends. Else OS_ALLOW_REAUTH, else yes."),
             text("cloud", "The entry of clouds.yaml. Else OS_CLOUD."),
@@ -124,9 +124,7 @@ pub(crate) fn settings(config: &Value, edge: &Edge) -> Result<Settings, Failure>
         endpoint_overrides: overrides.collect(),
         max_retries: get("max_retries").and_then(Value::as_i64).and_then(|it| it.try_into().ok()),
         allow_reauth: flag("allow_reauth"),
-        delayed_auth: flag("delayed_auth"),
         disable_no_cache_header: flag("disable_no_cache_header"),
-        swauth: flag("swauth"),
     };
     let read = |path: &std::path::Path| std::fs::read_to_string(path);
     merged(&arguments, &edge.env, &read, &edge.directory, edge.home.as_deref())

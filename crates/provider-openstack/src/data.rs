@@ -1,9 +1,13 @@
 //! The data sources.
 
+pub(crate) mod addresses;
 pub(crate) mod collection;
 pub(crate) mod compute;
+pub(crate) mod identity;
+pub(crate) mod ids;
 pub(crate) mod images;
 pub(crate) mod networking;
+pub(crate) mod ports;
 
 use async_trait::async_trait;
 use plumb_model::addr::Kind;
@@ -35,12 +39,21 @@ pub(crate) static ALL: &[Of] = &[
     of(&networking::Subnet),
     of(&networking::Router),
     of(&networking::SecurityGroup),
+    of(&addresses::FloatingIp),
+    of(&addresses::SubnetPool),
+    of(&addresses::Trunk),
     of(&compute::AvailabilityZones),
     of(&compute::Flavor),
     of(&compute::Instance),
     of(&compute::KeyPair),
+    of(&identity::AuthScope),
+    of(&identity::Endpoint),
+    of(&identity::Project),
+    of(&ids::SubnetIds),
     of(&images::Image),
     of(&images::ImageIds),
+    of(&ports::Port),
+    of(&ports::PortIds),
 ];
 
 const fn of<Q: Rules + Query>(query: &'static Q) -> Of {

@@ -1,13 +1,19 @@
 //! The resource types.
 
+pub(crate) mod address_group;
+pub(crate) mod application_credential;
 pub(crate) mod flavor;
 pub(crate) mod floatingip;
+pub(crate) mod floatingip_associate;
 pub(crate) mod image;
 pub(crate) mod instance;
 pub(crate) mod interface_attach;
 pub(crate) mod keypair;
 pub(crate) mod network;
 pub(crate) mod port;
+pub(crate) mod portforwarding;
+pub(crate) mod project;
+pub(crate) mod route;
 pub(crate) mod router;
 pub(crate) mod router_interface;
 pub(crate) mod secgroup;
@@ -15,6 +21,8 @@ pub(crate) mod secgroup_rule;
 pub(crate) mod servergroup;
 pub(crate) mod snapshot;
 pub(crate) mod subnet;
+pub(crate) mod subnetpool;
+pub(crate) mod trunk;
 pub(crate) mod volume;
 pub(crate) mod volume_attach;
 
@@ -35,14 +43,21 @@ pub(crate) struct Of {
 
 /// All of them.
 pub(crate) static ALL: &[Of] = &[
+    of(&address_group::AddressGroup),
+    of(&application_credential::ApplicationCredential),
     of(&flavor::Flavor),
     of(&floatingip::FloatingIp),
+    of(&floatingip_associate::FloatingIpAssociate),
     of(&image::Image),
     of(&instance::Instance),
     of(&interface_attach::InterfaceAttach),
     of(&keypair::KeyPair),
     of(&network::Network),
     of(&port::Port),
+    of(&portforwarding::PortForwarding),
+    of(&project::Project),
+    of(&route::Route(route::OfRouter)),
+    of(&route::Route(route::OfSubnet)),
     of(&router::Router),
     of(&router_interface::RouterInterface),
     of(&secgroup::SecurityGroup),
@@ -50,6 +65,8 @@ pub(crate) static ALL: &[Of] = &[
     of(&servergroup::ServerGroup),
     of(&snapshot::Snapshot),
     of(&subnet::Subnet),
+    of(&subnetpool::SubnetPool),
+    of(&trunk::Trunk),
     of(&volume::Volume),
     of(&volume_attach::VolumeAttach),
 ];

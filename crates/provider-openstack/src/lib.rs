@@ -3,7 +3,6 @@
 //! Names, types and flags are those of terraform-provider-openstack, so that files written for it
 //! work unchanged.
 
-#[allow(dead_code)]
 mod auth;
 mod change;
 mod cloud;
@@ -18,10 +17,11 @@ mod nova;
 mod plan;
 mod provider;
 mod range;
-#[allow(dead_code)]
 mod session;
 mod stamp;
 mod table;
+#[cfg(test)]
+mod tests;
 mod told;
 
 pub use provider::OpenStackProvider;

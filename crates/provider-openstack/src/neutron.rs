@@ -1,5 +1,8 @@
 //! What all kinds of Neutron have in common: a collection, one object each, tags, a description.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use plumb_model::event::{Effect, Remote};
 use plumb_model::state::Token;
@@ -38,6 +41,18 @@ pub(crate) struct Api {
 pub(crate) trait Neutron: Rules + Send + Sync {
     fn api(&self) -> &'static Api;
 
+    /// The collection that an object is in: some are inside another object.
+    fn path(&self, object: &Value) -> Cow<'static, str> {
+        let _ = object;
+        self.api().path.into()
+    }
+
+    /// What a person's name for an object says: what [`path`](Neutron::path) needs to know, where
+    /// that is something, and the identifier.
+    fn locate<'a>(&self, id: &'a str) -> Result<(Option<Value>, &'a str), Failure> {
+        Ok((None, id))
+    }
+
     /// Puts what the rows cannot say into a request.
     async fn fill(
         &self,
@@ -60,6 +75,19 @@ pub(crate) trait Neutron: Rules + Send + Sync {
         Ok(())
     }
 
+    /// Changes what is changed by requests of its own. `left` is what the object is then, where
+    /// that is known.
+    async fn alter(
+        &self,
+        cloud: &Cloud,
+        id: &str,
+        change: &Change<'_>,
+        left: &mut Option<Json>,
+    ) -> Result<(), Failure> {
+        let _ = (cloud, id, change, left);
+        Ok(())
+    }
+
     /// Finds out, of an object that is brought in, what its owner would have written.
     async fn explain(&self, cloud: &Cloud, json: &mut Json) -> Result<(), Failure> {
         let _ = (cloud, json);
@@ -69,6 +97,17 @@ pub(crate) trait Neutron: Rules + Send + Sync {
     /// Whether the same request may be answered otherwise a little later.
     fn passes(&self, error: &ApiError) -> bool {
         let _ = error;
+        false
+    }
+
+    /// Puts something else into a request that was refused, if there is another way to make it.
+    fn otherwise(
+        &self,
+        error: &ApiError,
+        change: &Change<'_>,
+        body: &mut Map<String, Json>,
+    ) -> bool {
+        let _ = (error, change, body);
         false
     }
 
@@ -104,10 +143,11 @@ fn fields<N: Neutron>(kind: &N) -> String {
     keys.iter().map(|it| format!("fields={it}")).collect::<Vec<_>>().join("&")
 }
 
-/// The objects of these identifiers, in as few requests as can be.
-pub(crate) async fn by_ids<N: Neutron>(
+/// The objects of these identifiers in a collection, in as few requests as can be.
+async fn by_ids<N: Neutron>(
     kind: &N,
     cloud: &Cloud,
+    collection: &str,
     ids: &[&str],
 ) -> Result<Vec<Json>, ApiError> {
     let api = kind.api();
@@ -115,8 +155,12 @@ pub(crate) async fn by_ids<N: Neutron>(
     let mut all = Vec::with_capacity(ids.len());
     for ids in ids.chunks(IDS_MAX) {
         let ids: String = ids.iter().map(|id| format!("id={}&", escaped(id))).collect();
-        let path = format!("{}?{ids}{fields}", api.path);
-        all.extend(cloud.session.list(Service::Network, &path, api.many).await?);
+        let path = format!("{collection}?{ids}{fields}");
+        match cloud.session.list(Service::Network, &path, api.many).await {
+            // What it was inside of is gone.
+            Err(error) if error.is_missing() && collection != api.path => {}
+            found => all.extend(found?),
+        }
     }
     Ok(all)
 }
@@ -136,16 +180,21 @@ impl<N: Neutron> Calls for N {
         cloud: &Cloud,
         stored: &[&Remote],
     ) -> Vec<Result<Option<Remote>, Failure>> {
-        let ids: Vec<&str> = stored.iter().map(|it| id_of(it)).collect();
-        let all = match by_ids(self, cloud, &ids).await {
-            Ok(all) => all,
-            Err(error) => {
-                let failure = error.failure(&format!("read {}s", self.api().noun));
-                return stored.iter().map(|_| Err(failure.clone())).collect();
+        let mut places = BTreeMap::<Cow<'_, str>, Vec<&str>>::new();
+        for it in stored {
+            places.entry(self.path(&it.attrs)).or_default().push(id_of(it));
+        }
+        let mut all = Vec::with_capacity(stored.len());
+        for (path, ids) in places {
+            match by_ids(self, cloud, &path, &ids).await {
+                Ok(some) => all.extend(some),
+                Err(error) => {
+                    let failure = error.failure(&format!("read {}s", self.api().noun));
+                    return stored.iter().map(|_| Err(failure.clone())).collect();
+                }
             }
-        };
-        let by_id: std::collections::BTreeMap<&str, &Json> =
-            all.iter().map(|it| (str_at(it, "id"), it)).collect();
+        }
+        let by_id: BTreeMap<&str, &Json> = all.iter().map(|it| (str_at(it, "id"), it)).collect();
         let one = |it: &&Remote| {
             let json = by_id.get(id_of(it))?;
             let attrs = observed(self, cloud, json, Some(&it.attrs));
@@ -163,7 +212,7 @@ impl<N: Neutron> Calls for N {
         let api = self.api();
         let written = planned.get_attr("description").and_then(Value::as_str);
         let stamped = escaped(&stamp::on(written, token));
-        let path = format!("{}?description={stamped}&{}", api.path, fields(self));
+        let path = format!("{}?description={stamped}&{}", self.path(planned), fields(self));
         let found = cloud.session.list(Service::Network, &path, api.many).await;
         let found = found.map_err(|it| it.failure(&format!("look for a {}", api.noun)))?;
         let Some(mut json) = found.into_iter().next() else { return Ok(None) };
@@ -173,12 +222,14 @@ impl<N: Neutron> Calls for N {
     }
 
     async fn import(&self, cloud: &Cloud, id: &str) -> Result<Option<Remote>, Failure> {
-        let found = by_ids(self, cloud, &[id]).await;
+        let (place, id) = self.locate(id)?;
+        let path = self.path(place.as_ref().unwrap_or(&Value::NULL));
+        let found = by_ids(self, cloud, &path, &[id]).await;
         let found =
             found.map_err(|it| it.failure(&format!("read the {} {id}", self.api().noun)))?;
         let Some(mut json) = found.into_iter().next() else { return Ok(None) };
         self.explain(cloud, &mut json).await?;
-        Ok(Some(whole(observed(self, cloud, &json, None))))
+        Ok(Some(whole(observed(self, cloud, &json, place.as_ref()))))
     }
 
     async fn create(&self, cloud: &Cloud, call: &CallContext, planned: &Value) -> Outcome {
@@ -192,9 +243,15 @@ impl<N: Neutron> Calls for N {
             body.insert(key, value.into());
         }
         stamp::put(&mut body, call.token);
-        let body = wrapped(api.one, body);
-        let request = || cloud.session.post(Service::Network, api.path, &body);
-        let made = patiently(2 * IN_USE_MAX, |it| self.passes(it), request).await;
+        let path = self.path(planned);
+        let made = loop {
+            let sent = wrapped(api.one, body.clone());
+            let request = || cloud.session.post(Service::Network, &path, &sent);
+            match patiently(2 * IN_USE_MAX, |it| self.passes(it), request).await {
+                Err(error) if self.otherwise(&error, &change, &mut body) => {}
+                made => break made,
+            }
+        };
         let mut json = match made {
             Ok(answer) => answer.get(api.one).cloned().unwrap_or_default(),
             Err(error) => return refused(&error, &format!("create the {}", named(api, planned))),
@@ -221,31 +278,23 @@ impl<N: Neutron> Calls for N {
             return Outcome::failed(failure);
         }
         let doing = || format!("change the {}", named(api, planned));
+        let collection = self.path(&prior.attrs);
         let mut left = None;
         if !body.is_empty() {
-            let (path, body) = (format!("{}/{id}", api.path), wrapped(api.one, body));
+            let (path, body) = (format!("{collection}/{id}"), wrapped(api.one, body));
             let request = || cloud.session.put(Service::Network, &path, &body);
             match patiently(IN_USE_MAX, |it| self.passes(it), request).await {
                 Ok(answer) => left = answer.get(api.one).cloned(),
                 Err(error) => return refused(&error, &doing()),
             }
         }
-        if api.tags && change.of("tags") {
-            match retag(self, cloud, id, planned).await {
-                Ok(tags) => {
-                    if let Some(json) = &mut left {
-                        json["tags"] = tags;
-                    }
-                }
-                Err(failure) => {
-                    let is = left.map(|it| whole(observed(self, cloud, &it, Some(planned))));
-                    let left = is.map_or(Effect::Nothing, Effect::Made);
-                    return Outcome::failed_leaving(left, failure);
-                }
-            }
+        if let Err(failure) = apart(self, cloud, id, &change, &mut left).await {
+            let is = left.map(|it| whole(observed(self, cloud, &it, Some(planned))));
+            let left = is.map_or(Effect::Nothing, Effect::Made);
+            return Outcome::failed_leaving(left, failure);
         }
         if left.is_none() {
-            match by_ids(self, cloud, &[id]).await {
+            match by_ids(self, cloud, &collection, &[id]).await {
                 Ok(found) => left = found.into_iter().next(),
                 Err(error) => return Outcome::lost(error.failure(&doing())),
             }
@@ -264,7 +313,7 @@ impl<N: Neutron> Calls for N {
         if let Err(failure) = self.empty(cloud, prior).await {
             return Outcome::failed(failure);
         }
-        let path = format!("{}/{id}", api.path);
+        let path = format!("{}/{id}", self.path(&prior.attrs));
         // What still uses it may be on its way out.
         let request = || cloud.session.delete(Service::Network, &path);
         match patiently(IN_USE_MAX, ApiError::is_conflict, request).await {
@@ -290,13 +339,30 @@ async fn finish<N: Neutron>(
     }
     let description = planned.get_attr("description").and_then(Value::as_str).unwrap_or_default();
     if stamp::cuts(description) && str_at(json, "description") != description {
-        let path = format!("{}/{}", kind.api().path, str_at(json, "id"));
+        let path = format!("{}/{}", kind.path(planned), str_at(json, "id"));
         let body = json!({ kind.api().one: { "description": description } });
         let answer = cloud.session.put(Service::Network, &path, &body).await;
         answer.map_err(|it| it.failure(&format!("describe the {}", named(kind.api(), planned))))?;
         json["description"] = description.into();
     }
     kind.finish(cloud, planned, json).await
+}
+
+/// What an update does in requests of its own.
+async fn apart<N: Neutron>(
+    kind: &N,
+    cloud: &Cloud,
+    id: &str,
+    change: &Change<'_>,
+    left: &mut Option<Json>,
+) -> Result<(), Failure> {
+    if kind.api().tags && change.of("tags") {
+        let tags = retag(kind, cloud, id, change.planned).await?;
+        if let Some(json) = left {
+            json["tags"] = tags;
+        }
+    }
+    kind.alter(cloud, id, change, left).await
 }
 
 async fn retag<N: Neutron>(

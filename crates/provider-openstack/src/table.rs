@@ -137,6 +137,12 @@ pub(crate) fn tenant() -> Field {
     opt_computed("tenant_id", Type::String, says).replace()
 }
 
+/// The same, as younger parts of Neutron call it.
+pub(crate) fn project() -> Field {
+    let says = "The project that it belongs to. Left out, that of the credentials.";
+    opt_computed("project_id", Type::String, says).replace()
+}
+
 /// Tags of our own, and all that are there.
 pub(crate) fn tags() -> [Field; 2] {
     let all = computed("all_tags", string_set(), "All tags that it has.").key("tags");

@@ -9,4 +9,5 @@ mod kills;
 mod lab;
 mod networking;
 mod proxy;
+mod rest;
 mod world;

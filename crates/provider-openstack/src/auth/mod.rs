@@ -16,6 +16,7 @@
 
 mod clouds;
 mod layers;
+mod sources;
 mod yaml;
 
 use std::collections::BTreeMap;
@@ -64,10 +65,7 @@ pub(crate) struct Arguments {
     pub endpoint_overrides: BTreeMap<String, String>,
     pub max_retries: Option<u64>,
     pub allow_reauth: Option<bool>,
-    pub delayed_auth: Option<bool>,
     pub disable_no_cache_header: Option<bool>,
-    /// Accepted; Swift is not served.
-    pub swauth: Option<bool>,
 }
 
 /// How to reach a cloud, decided.
@@ -87,8 +85,6 @@ pub(crate) struct Settings {
     pub max_retries: Option<u32>,
     /// Get a new token when one ran out.
     pub allow_reauth: bool,
-    /// Wait with the first token until it is needed.
-    pub delayed_auth: bool,
     /// Ask caches on the way for nothing old.
     pub no_cache: bool,
     pub proxies: Proxies,
@@ -263,7 +259,6 @@ pub(crate) fn settings(
         tls: layers.tls(&places)?,
         max_retries,
         allow_reauth: layers.flag("allow_reauth")?.unwrap_or(true),
-        delayed_auth: layers.flag("delayed_auth")?.unwrap_or(true),
         no_cache: !arguments.disable_no_cache_header.unwrap_or(false),
         proxies: proxies(env),
     })

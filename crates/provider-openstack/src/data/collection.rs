@@ -22,15 +22,21 @@ pub(crate) struct Collection {
     pub(crate) noun: &'static str,
 }
 
-/// All objects that fit what is written. A row that has a key and may be written is a filter.
+/// All objects that fit what is written. A row that has a key and may be written is a filter;
+/// `more` are others, ready to be sent.
 pub(crate) async fn matching<R: Rules>(
     cloud: &Cloud,
     collection: &Collection,
     config: &Value,
+    more: Vec<String>,
 ) -> Result<Vec<Json>, Failure> {
-    let mut query = Vec::new();
+    let mut query = more;
     for field in &R::table().fields {
         if let (Some(key), Some(value)) = (field.key, written(field, config)) {
+            // Ours end in a stamp.
+            if field.name == "description" {
+                continue;
+            }
             let several: Vec<String> =
                 value.values().map(|it| json::text(&json::to_json(it))).collect();
             let text = match value.as_slice() {
@@ -42,7 +48,16 @@ pub(crate) async fn matching<R: Rules>(
     }
     let path = format!("{}?{}", collection.path, query.join("&"));
     let found = cloud.session.list(Service::Network, &path, collection.many).await;
-    found.map_err(|it| it.failure(&format!("look for the {}", collection.noun)))
+    let mut found = found.map_err(|it| it.failure(&format!("look for the {}", collection.noun)))?;
+    if let Some(text) = asked(config, "description") {
+        found.retain(|it| stamp::off(str_at(it, "description")) == text);
+    }
+    Ok(found)
+}
+
+/// The text that is written for an argument.
+pub(crate) fn asked<'a>(config: &'a Value, name: &str) -> Option<&'a str> {
+    config.get_attr(name)?.as_str().filter(|it| !it.is_empty())
 }
 
 /// What a row asks for.

@@ -8,21 +8,21 @@ use plumb_provider::Failure;
 use serde_json::Value as Json;
 
 use super::Query;
-use super::collection::{Collection, matching, name_and_id, only, told};
+use super::collection::{Collection, asked, matching, name_and_id, only, told};
 use crate::cloud::Cloud;
 use crate::json::{self, Attrs, at, list_at, str_at};
 use crate::plan::Rules;
 use crate::table::{Field, Table, computed, id, opt_computed, string_set, strings};
 
 /// What most of them can be asked for by, and tell.
-fn common(own_id: &'static str) -> Vec<Field> {
+pub(super) fn common(own_id: &'static str) -> Vec<Field> {
     let all = computed("all_tags", string_set(), "All tags that it has.").key("tags");
     vec![
         id(),
         opt_computed("region", Type::String, "The region.").local(),
         opt_computed(own_id, Type::String, "The identifier.").key("id"),
         opt_computed("name", Type::String, "The name."),
-        opt_computed("description", Type::String, "The description.").unsent(),
+        opt_computed("description", Type::String, "The description."),
         opt_computed("tenant_id", Type::String, "The project."),
         crate::table::opt("tags", string_set(), "Tags that it has."),
         all,
@@ -72,9 +72,8 @@ impl Rules for Network {
 impl Query for Network {
     async fn look_up(&self, cloud: &Cloud, config: &Value) -> Result<Value, Failure> {
         let collection = Collection { path: "/networks", many: "networks", noun: "network" };
-        let mut found = matching::<Network>(cloud, &collection, config).await?;
-        let cidr = config.get_attr("matching_subnet_cidr").and_then(Value::as_str);
-        if let Some(cidr) = cidr.filter(|it| !it.is_empty()) {
+        let mut found = matching::<Network>(cloud, &collection, config, Vec::new()).await?;
+        if let Some(cidr) = asked(config, "matching_subnet_cidr") {
             let path = format!("/subnets?cidr={}&fields=network_id", crate::neutron::escaped(cidr));
             let subnets =
                 cloud.session.list(crate::session::Service::Network, &path, "subnets").await;
@@ -137,7 +136,7 @@ impl Rules for Subnet {
 impl Query for Subnet {
     async fn look_up(&self, cloud: &Cloud, config: &Value) -> Result<Value, Failure> {
         let collection = Collection { path: "/subnets", many: "subnets", noun: "subnet" };
-        let found = matching::<Subnet>(cloud, &collection, config).await?;
+        let found = matching::<Subnet>(cloud, &collection, config, Vec::new()).await?;
         let json = only(found, collection.noun, name_and_id)?;
         let routes = list_at(&json, "host_routes").iter().map(|it| {
             let text = |key: &str| Value::string(str_at(it, key));
@@ -189,7 +188,7 @@ impl Rules for Router {
 impl Query for Router {
     async fn look_up(&self, cloud: &Cloud, config: &Value) -> Result<Value, Failure> {
         let collection = Collection { path: "/routers", many: "routers", noun: "router" };
-        let found = matching::<Router>(cloud, &collection, config).await?;
+        let found = matching::<Router>(cloud, &collection, config, Vec::new()).await?;
         let json = only(found, collection.noun, name_and_id)?;
         let gateway = at(&json, &["external_gateway_info"]).clone();
         let mut attrs = told::<Router>(cloud, json, config);
@@ -228,13 +227,13 @@ impl Query for SecurityGroup {
             many: "security_groups",
             noun: "security group",
         };
-        let found = matching::<SecurityGroup>(cloud, &collection, config).await?;
+        let found = matching::<SecurityGroup>(cloud, &collection, config, Vec::new()).await?;
         let json = only(found, collection.noun, name_and_id)?;
         Ok(Value::object(told::<SecurityGroup>(cloud, json, config)))
     }
 }
 
-fn set_list(attrs: &mut Attrs, name: &str, items: Vec<Value>) {
+pub(super) fn set_list(attrs: &mut Attrs, name: &str, items: Vec<Value>) {
     if let Some(ty) = attrs.get(name).and_then(|it| it.ty().element().cloned()) {
         json::set(attrs, name, Value::list(ty, items));
     }

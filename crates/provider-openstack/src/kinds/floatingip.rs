@@ -150,8 +150,38 @@ impl Neutron for FloatingIp {
         Ok(())
     }
 
+    /// The next of the subnets, where one is full.
+    fn otherwise(
+        &self,
+        error: &ApiError,
+        change: &Change<'_>,
+        body: &mut Map<String, Json>,
+    ) -> bool {
+        let subnets = change.items("subnet_ids").filter_map(Value::as_str);
+        let tried = body.get("subnet_id").and_then(Json::as_str);
+        let next = subnets.skip_while(|it| Some(*it) != tried).nth(1).map(str::to_owned);
+        match next {
+            Some(next) if is_full(error) => {
+                body.insert("subnet_id".to_owned(), next.into());
+                true
+            }
+            _ => false,
+        }
+    }
+
     /// The router's interface may be on its way.
     fn passes(&self, error: &ApiError) -> bool {
-        matches!(error, ApiError::Refused { code, .. } if code == "ExternalGatewayForFloatingIPNotFound")
+        awaits_router(error)
     }
+}
+
+/// Whether there is no address left to give.
+pub(super) fn is_full(error: &ApiError) -> bool {
+    matches!(error, ApiError::Refused { code, .. }
+        if code.starts_with("IpAddressGenerationFailure") || code == "ExternalIpAddressExhausted")
+}
+
+/// Whether a router between the port and the outside is what is missing.
+pub(super) fn awaits_router(error: &ApiError) -> bool {
+    matches!(error, ApiError::Refused { code, .. } if code == "ExternalGatewayForFloatingIPNotFound")
 }

@@ -8,12 +8,13 @@ use plumb_model::value::{Type, Value};
 use plumb_provider::Failure;
 use serde_json::{Map, Value as Json, json};
 
+use super::floatingip::is_full;
 use crate::change::Change;
 use crate::cloud::Cloud;
 use crate::json::{self, Attrs, at, list_at, str_at};
 use crate::neutron::{Api, Neutron};
 use crate::plan::{Planned, Rules};
-use crate::session::Service;
+use crate::session::{ApiError, Service};
 use crate::table::{
     MAKE_AND_CHANGE, Table, id, list, opt, opt_computed, region, set, strings, tags, tenant,
     value_specs,
@@ -136,8 +137,11 @@ impl Neutron for Router {
             return Ok(());
         };
         let mut gateway = Map::from_iter([("network_id".to_owned(), network.into())]);
-        if let Some(snat) = change.get("enable_snat").filter(|_| change.of("enable_snat")) {
-            gateway.insert("enable_snat".to_owned(), json::to_json(snat));
+        // Only administrators may say so. Left out, Neutron turns it on again.
+        if let Some(snat) = change.get("enable_snat").and_then(Value::as_bool)
+            && (change.of("enable_snat") || !snat)
+        {
+            gateway.insert("enable_snat".to_owned(), snat.into());
         }
         if let Some(policy) = change.str("external_qos_policy_id") {
             gateway.insert("qos_policy_id".to_owned(), policy.into());
@@ -150,6 +154,27 @@ impl Neutron for Router {
         }
         body.insert("external_gateway_info".to_owned(), gateway.into());
         Ok(())
+    }
+
+    /// The next of the subnets, where one is full.
+    fn otherwise(
+        &self,
+        error: &ApiError,
+        change: &Change<'_>,
+        body: &mut Map<String, Json>,
+    ) -> bool {
+        let subnets = change.items("external_subnet_ids").filter_map(Value::as_str);
+        let Some(gateway) = body.get_mut("external_gateway_info") else { return false };
+        let tried =
+            list_at(gateway, "external_fixed_ips").first().map(|it| str_at(it, "subnet_id"));
+        let next = subnets.skip_while(|it| Some(*it) != tried).nth(1).map(str::to_owned);
+        match next {
+            Some(next) if is_full(error) => {
+                gateway["external_fixed_ips"] = json!([{ "subnet_id": next }]);
+                true
+            }
+            _ => false,
+        }
     }
 
     fn observe(&self, json: &Json, _base: Option<&Value>, attrs: &mut Attrs) {

@@ -78,6 +78,16 @@ async fn ports(cloud: &Cloud, query: &str) -> Result<Vec<Json>, Failure> {
     found.map_err(|it| it.failure("read router interfaces"))
 }
 
+/// Whether a port is a router's foot in a subnet: neither its gateway, nor what distributed routers
+/// have besides.
+fn is_interface(port: &&Json) -> bool {
+    let owner = str_at(port, "device_owner");
+    owner.starts_with("network:")
+        && owner.contains("router")
+        && owner.contains("interface")
+        && !owner.contains("snat")
+}
+
 /// The request's body: by port or by subnet.
 fn which(planned: &Value) -> Json {
     let text =
@@ -135,17 +145,12 @@ impl Calls for RouterInterface {
         };
         let query = format!("device_id={}&{query}", escaped(router(planned)));
         let found = ports(cloud, &query).await?;
-        let owned = |it: &&Json| {
-            str_at(it, "device_owner").starts_with("network:")
-                && str_at(it, "device_owner") != "network:router_gateway"
-        };
-        Ok(found.iter().find(owned).map(|it| whole(observed(cloud, it, Some(planned)))))
+        Ok(found.iter().find(is_interface).map(|it| whole(observed(cloud, it, Some(planned)))))
     }
 
     async fn import(&self, cloud: &Cloud, id: &str) -> Result<Option<Remote>, Failure> {
         let found = ports(cloud, &format!("id={}", escaped(id))).await?;
-        let interface = |it: &&Json| str_at(it, "device_owner").contains("router");
-        Ok(found.iter().find(interface).map(|it| whole(observed(cloud, it, None))))
+        Ok(found.iter().find(is_interface).map(|it| whole(observed(cloud, it, None))))
     }
 
     async fn create(&self, cloud: &Cloud, _call: &CallContext, planned: &Value) -> Outcome {
@@ -153,10 +158,11 @@ impl Calls for RouterInterface {
         let doing = "connect the router to the subnet";
         let path = format!("/routers/{router}/add_router_interface");
         let body = which(planned);
-        let alone = cloud.alone(router).await;
-        let request = || cloud.session.put(Service::Network, &path, &body);
+        let request = async || {
+            let _alone = cloud.alone(router).await;
+            cloud.session.put(Service::Network, &path, &body).await
+        };
         let answer = patiently(IN_USE_MAX, busy, request).await;
-        drop(alone);
         let answer = match answer {
             Ok(answer) => answer,
             Err(error) => return refused(&error, doing),
@@ -185,16 +191,18 @@ impl Calls for RouterInterface {
         let doing = "disconnect the router from the subnet";
         let path = format!("/routers/{router}/remove_router_interface");
         let body = json!({ "port_id": id_of(prior) });
-        let alone = cloud.alone(router).await;
         if prior.attrs.get_attr("force_destroy").and_then(Value::as_bool) == Some(true)
             && let Err(error) = unroute(cloud, router, prior).await
         {
             return refused(&error, "take the routes of the router away");
         }
-        // Floating IPs that lead through it may be on their way out.
-        let request = || cloud.session.put(Service::Network, &path, &body);
+        // Floating IPs and routes that lead through it may be on their way out: the latter need the
+        // router alone as well.
+        let request = async || {
+            let _alone = cloud.alone(router).await;
+            cloud.session.put(Service::Network, &path, &body).await
+        };
         let answer = patiently(IN_USE_MAX, ApiError::is_conflict, request).await;
-        drop(alone);
         match answer {
             Ok(_) => Outcome::deleted(),
             Err(error) if error.is_missing() => Outcome::deleted(),
@@ -211,26 +219,17 @@ fn busy(error: &ApiError) -> bool {
 
 /// Takes the static routes away whose next hop is in a subnet of the interface.
 async fn unroute(cloud: &Cloud, router: &str, prior: &Remote) -> Result<(), ApiError> {
-    let path = format!("/routers/{router}");
+    let subnet = prior.attrs.get_attr("subnet_id").and_then(Value::as_str).unwrap_or_default();
+    if subnet.is_empty() {
+        return Ok(());
+    }
+    let path = format!("/subnets/{subnet}?fields=cidr");
     let answer = match cloud.session.get(Service::Network, &path).await {
         Err(error) if error.is_missing() => return Ok(()),
         answer => answer?,
     };
-    let routes = list_at(json::at(&answer, &["router"]), "routes").to_vec();
-    let subnet = prior.attrs.get_attr("subnet_id").and_then(Value::as_str).unwrap_or_default();
-    if routes.is_empty() || subnet.is_empty() {
-        return Ok(());
+    match crate::range::Range::parse(str_at(json::at(&answer, &["subnet"]), "cidr")) {
+        Some(range) => super::route::unroute(cloud, router, range).await,
+        None => Ok(()),
     }
-    let answer =
-        cloud.session.get(Service::Network, &format!("/subnets/{subnet}?fields=cidr")).await?;
-    let cidr = str_at(json::at(&answer, &["subnet"]), "cidr");
-    let Some(range) = crate::range::Range::parse(cidr) else { return Ok(()) };
-    let through = |it: &&Json| str_at(it, "nexthop").parse().is_ok_and(|it| range.contains(it));
-    let gone: Vec<&Json> = routes.iter().filter(through).collect();
-    if gone.is_empty() {
-        return Ok(());
-    }
-    let body = json!({ "router": { "routes": gone } });
-    cloud.session.put(Service::Network, &format!("{path}/remove_extraroutes"), &body).await?;
-    Ok(())
 }

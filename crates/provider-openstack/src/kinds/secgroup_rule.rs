@@ -153,8 +153,7 @@ impl Neutron for SecurityGroupRule {
 
 /// Whether two texts mean the same addresses.
 fn same_range(written: &str, told: &str) -> bool {
-    let parse = |text: &str| Range::parse(text).or_else(|| Some(Range::of(text.parse().ok()?)));
-    matches!((parse(written), parse(told)), (Some(a), Some(b)) if a.is(b))
+    matches!((Range::or_address(written), Range::or_address(told)), (Some(a), Some(b)) if a.is(b))
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use serde_json::{Map, Value as Json};
 
 use crate::change::Change;
 use crate::cloud::Cloud;
-use crate::json::{self, Attrs};
+use crate::json::{self, Attrs, str_at};
 use crate::neutron::{Api, Neutron};
 use crate::plan::{Planned, Rules};
 use crate::range::Range;
@@ -64,7 +64,7 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
                 "Whether names of fixed addresses are published.",
             ),
             opt_computed("service_types", strings(), "Ports of which kinds get addresses here."),
-            opt("segment_id", Type::String, "The segment that it is on."),
+            opt("segment_id", Type::String, "The segment that it is on.").reset(Json::Null),
             opt("subnetpool_id", Type::String, "The pool that its addresses come from.").replace(),
             opt_computed("ipv6_address_mode", Type::String, "How hosts get IPv6 addresses.")
                 .one_of(MODES)
@@ -175,6 +175,18 @@ impl Neutron for Subnet {
                 body.insert("gateway_ip".to_owned(), Json::Null);
             }
         }
+        // Made anew, Neutron would take the first address; of one that is there it has to be told.
+        if !change.is("no_gateway") && body.get("gateway_ip").and_then(Json::as_str) == Some("") {
+            body.remove("gateway_ip");
+            let range = change.str("cidr").and_then(Range::parse);
+            if let Some(range) = range.filter(|_| change.prior.is_some()) {
+                body.insert("gateway_ip".to_owned(), range.host(1).to_string().into());
+            }
+        }
+        // Pools that nobody wants any more stay as they are: without any, no port gets an address.
+        if change.prior.is_some() && change.items("allocation_pool").next().is_none() {
+            body.remove("allocation_pools");
+        }
         // An address mode that is empty is none.
         for name in ["ipv6_address_mode", "ipv6_ra_mode"] {
             if body.get(name).and_then(Json::as_str) == Some("") {
@@ -184,7 +196,14 @@ impl Neutron for Subnet {
         Ok(())
     }
 
-    fn observe(&self, json: &Json, _base: Option<&Value>, attrs: &mut Attrs) {
+    fn observe(&self, json: &Json, base: Option<&Value>, attrs: &mut Attrs) {
+        // Neutron writes addresses in its own way.
+        for name in ["cidr", "gateway_ip"] {
+            let written = base.and_then(|it| it.get_attr(name)).and_then(Value::as_str);
+            if let Some(text) = written.filter(|it| same(it, str_at(json, name))) {
+                json::set(attrs, name, Value::string(text));
+            }
+        }
         let none = json.get("gateway_ip").is_none_or(Json::is_null);
         json::set(attrs, "no_gateway", Value::bool(none));
         for name in ["gateway_ip", "ipv6_address_mode", "ipv6_ra_mode"] {
@@ -193,4 +212,9 @@ impl Neutron for Subnet {
             }
         }
     }
+}
+
+/// Whether two texts mean the same address or range.
+fn same(a: &str, b: &str) -> bool {
+    matches!((Range::or_address(a), Range::or_address(b)), (Some(a), Some(b)) if a.is(b))
 }

@@ -17,7 +17,7 @@ pub(crate) enum ApiError {
         transient: bool,
     },
     /// Sent, and no reply came: nobody knows what happened.
-    #[error("no reply to {method} {path}: {reason}")]
+    #[error("no proper reply to {method} {path}: {reason}")]
     Lost { method: String, path: String, reason: String },
     /// The service said no.
     #[error("{method} {path} was refused with {status}: {message}")]
@@ -89,7 +89,8 @@ impl ApiError {
                     "GET" => "",
                     _ => " It is not known whether the cloud did it.",
                 };
-                let detail = format!("The request was sent, but no reply came: {reason}.{known}");
+                let detail =
+                    format!("The request was sent, but no proper reply came: {reason}.{known}");
                 Failure::new(summary, detail).transient()
             }
             ApiError::Refused { status, message, request_id, .. } => {
@@ -101,6 +102,13 @@ impl ApiError {
                 if passes { failure.transient() } else { failure }
             }
         }
+    }
+
+    /// The same error of something that had to be done before the request at hand could be sent. Of
+    /// that, nothing was sent.
+    pub(super) fn before(self, doing: &str) -> ApiError {
+        let Failure { summary, detail, transient, .. } = self.failure(doing);
+        ApiError::Unsent { reason: summary, advice: detail, transient }
     }
 
     fn advice(&self) -> Option<&'static str> {
@@ -250,4 +258,159 @@ pub(super) fn chain(error: &dyn std::error::Error) -> String {
         source = cause.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(status: u16, body: &str) -> ApiError {
+        let (code, message) = parse(status, body.as_bytes());
+        let (method, path) = ("POST".to_owned(), "/x".to_owned());
+        ApiError::Refused { status, code, message, method, path, request_id: None }
+    }
+
+    /// Bodies as the services write them.
+    #[test]
+    fn every_service_has_its_own_way() {
+        let table = [
+            (
+                409,
+                r#"{"NeutronError": {"type": "IpAddressInUse", "message": "Unable to complete operation for network 1. The IP address 10.0.0.5 is in use.", "detail": ""}}"#,
+                "IpAddressInUse",
+                "Unable to complete operation for network 1. The IP address 10.0.0.5 is in use.",
+            ),
+            (
+                400,
+                r#"{"NeutronError": {"type": "BadRequest", "message": "no", "detail": "because"}}"#,
+                "BadRequest",
+                "No. because",
+            ),
+            (400, r#"{"NeutronError": "just text"}"#, "NeutronError", "just text"),
+            (
+                409,
+                r#"{"conflictingRequest": {"code": 409, "message": "Cannot 'stop' instance while it is in vm_state building"}}"#,
+                "conflictingRequest",
+                "Cannot 'stop' instance while it is in vm_state building",
+            ),
+            (
+                404,
+                r#"{"itemNotFound": {"code": 404, "message": "Volume 1 could not be found."}}"#,
+                "itemNotFound",
+                "Volume 1 could not be found.",
+            ),
+            (
+                409,
+                "<html>\n <head>\n  <title>409 Conflict</title>\n </head>\n <body>\n  <h1>409 Conflict</h1>\n  Image &#x27;a&#x27; already has data &lt;b&gt;.<br /><br />\n\n\n\n </body>\n</html>",
+                "",
+                "Image 'a' already has data <b>.",
+            ),
+            (
+                403,
+                r#"{"message": "You are not authorized to complete publicize_image action.<br /><br />\n\n\n", "code": "403 Forbidden", "title": "Forbidden"}"#,
+                "Forbidden",
+                "You are not authorized to complete publicize_image action.",
+            ),
+            (
+                401,
+                r#"{"error": {"code": 401, "message": "The request you have made requires authentication.", "title": "Unauthorized"}}"#,
+                "Unauthorized",
+                "The request you have made requires authentication.",
+            ),
+            (
+                404,
+                r#"{"errors": [{"status": 404, "request_id": "req-1", "code": "placement.undefined_code", "detail": "The resource could not be found.\n\n Resource provider 1 not found  ", "title": "Not Found"}]}"#,
+                "Not Found",
+                "The resource could not be found. Resource provider 1 not found",
+            ),
+            (
+                409,
+                r#"{"errors": [{"status": 409, "code": "placement.concurrent_update", "detail": "again", "title": "Conflict"}]}"#,
+                "placement.concurrent_update",
+                "again",
+            ),
+            (
+                503,
+                "<html><body><h1>503 Service Unavailable</h1>\nNo server is available to handle this request.\n</body></html>",
+                "",
+                "503 Service Unavailable No server is available to handle this request.",
+            ),
+            (
+                502,
+                "<html><head><title>502 Bad Gateway</title></head></html>",
+                "",
+                "502 Bad Gateway",
+            ),
+            (404, "404 page < not > found\n", "", "404 page < not > found"),
+            (500, "", "", "the service answered 500 Internal Server Error"),
+            (599, "{}", "", "{}"),
+            (599, "", "", "the service answered 599"),
+            (400, "[1]", "", "[1]"),
+        ];
+        for (status, body, code, message) in table {
+            assert_eq!(parse(status, body.as_bytes()), (code.into(), message.into()), "{body}");
+        }
+        assert_eq!(parse(500, "ä".repeat(5000).as_bytes()).1.chars().count(), 1001);
+    }
+
+    #[test]
+    fn quotas() {
+        let used_up = [
+            (
+                409,
+                r#"{"NeutronError": {"type": "OverQuota", "message": "Quota exceeded for resources: ['port'].", "detail": ""}}"#,
+            ),
+            (
+                403,
+                r#"{"forbidden": {"code": 403, "message": "Quota exceeded for cores: Requested 4, but already used 20 of 20 cores"}}"#,
+            ),
+            (
+                413,
+                r#"{"overLimit": {"code": 413, "message": "VolumeLimitExceeded: Maximum number of volumes allowed (10) exceeded for quota 'volumes'."}}"#,
+            ),
+            (
+                413,
+                r#"{"message": "The size of the image is over the limit: Quota exceeded", "title": "x"}"#,
+            ),
+        ];
+        for (status, body) in used_up {
+            let error = refusal(status, body);
+            assert!(error.is_quota() && !error.is_conflict(), "{body}");
+            let failure = error.failure("create the port");
+            assert!(failure.detail.contains("quota is used up"), "{failure:?}");
+            assert!(!failure.transient);
+        }
+        let others = [
+            (403, r#"{"forbidden": {"code": 403, "message": "Policy doesn't allow it"}}"#),
+            (
+                409,
+                r#"{"NeutronError": {"type": "NetworkInUse", "message": "in use", "detail": ""}}"#,
+            ),
+            (500, r#"{"x": {"message": "Quota exceeded"}}"#),
+        ];
+        for (status, body) in others {
+            assert!(!refusal(status, body).is_quota(), "{body}");
+        }
+    }
+
+    #[test]
+    fn what_people_are_told() {
+        let mut error = refusal(403, r#"{"forbidden": {"message": "policy does not allow it"}}"#);
+        if let ApiError::Refused { request_id, .. } = &mut error {
+            *request_id = Some("req-1".to_owned());
+        }
+        let failure = error.failure("create the network \"a\"");
+        assert_eq!(failure.summary, "Cannot create the network \"a\"");
+        assert_eq!(
+            failure.detail,
+            "Policy does not allow it. The user lacks a role for this in the project; see \
+             `user_name`, `tenant_name` and the user's role assignments. (Request req-1.)"
+        );
+        let passing = [408, 425, 429, 502, 503, 504];
+        for status in 400..=511 {
+            assert_eq!(refusal(status, "").failure("x").transient, passing.contains(&status));
+        }
+        assert!(refusal(404, "").is_missing() && refusal(410, "").is_missing());
+        assert!(refusal(409, "").is_conflict());
+    }
 }

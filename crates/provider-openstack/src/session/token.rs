@@ -223,4 +223,82 @@ mod tests {
         assert_eq!(seconds("2026-13-26T13:51:44Z"), None);
         assert_eq!(seconds("soon"), None);
     }
+
+    #[test]
+    fn what_is_asked_for() {
+        let named = || User::Name { name: "u".into(), domain: Domain::Id("d".into()) };
+        let secret = || Secret::new("s");
+        let by_name = ApplicationCredential::Name { name: "a".into(), user: named() };
+        let user = json!({ "name": "u", "domain": { "id": "d" } });
+        let with = |key: &str, value: &str| {
+            let mut user = user.clone();
+            user[key] = value.into();
+            json!({ "user": user })
+        };
+        let table = [
+            (
+                Credential::Password { user: named(), password: secret(), passcode: None },
+                json!({ "methods": ["password"], "password": with("password", "s") }),
+            ),
+            (
+                Credential::Password {
+                    user: named(),
+                    password: secret(),
+                    passcode: Some(Secret::new("1")),
+                },
+                json!({ "methods": ["password", "totp"], "password": with("password", "s"),
+                        "totp": with("passcode", "1") }),
+            ),
+            (
+                Credential::Totp { user: User::Id("i".into()), passcode: secret() },
+                json!({ "methods": ["totp"], "totp": { "user": { "id": "i", "passcode": "s" } } }),
+            ),
+            (Credential::Token(secret()), json!({ "methods": ["token"], "token": { "id": "s" } })),
+            (
+                Credential::Application {
+                    which: ApplicationCredential::Id("a".into()),
+                    secret: secret(),
+                },
+                json!({ "methods": ["application_credential"],
+                        "application_credential": { "id": "a", "secret": "s" } }),
+            ),
+            (
+                Credential::Application { which: by_name, secret: secret() },
+                json!({ "methods": ["application_credential"],
+                        "application_credential": { "name": "a", "secret": "s", "user": user } }),
+            ),
+        ];
+        for (credential, identity) in table {
+            let body = request(&credential, &Scope::Unscoped);
+            assert_eq!(body, json!({ "auth": { "identity": identity } }));
+        }
+        let project = Project::Name { name: "p".into(), domain: Domain::Name("d".into()) };
+        let table = [
+            (
+                Scope::Project(project),
+                json!({ "project": { "name": "p", "domain": { "name": "d" } } }),
+            ),
+            (Scope::Project(Project::Id("p".into())), json!({ "project": { "id": "p" } })),
+            (Scope::Domain(Domain::Id("d".into())), json!({ "domain": { "id": "d" } })),
+            (Scope::System, json!({ "system": { "all": true } })),
+        ];
+        for (scope, expected) in table {
+            assert_eq!(request(&Credential::Token(secret()), &scope)["auth"]["scope"], expected);
+        }
+    }
+
+    #[test]
+    fn replies() {
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(60);
+        let read = |token: Json, asked| read("t", &json!({ "token": token }), asked, now);
+        let times =
+            json!({ "issued_at": "1970-01-01T00:01:30Z", "expires_at": "1970-01-01T00:02:00Z" });
+        assert_eq!(read(times.clone(), true).unwrap().lifetime.as_secs(), 30);
+        assert_eq!(read(times, false).unwrap().lifetime.as_secs(), 60);
+        assert_eq!(read(json!({}), true).unwrap().lifetime.as_secs(), 3600);
+        assert!(read(json!("x"), true).is_none());
+        let token = read(json!({ "user": { "id": "u" } }), true).unwrap();
+        assert_eq!(token.identity.user_id, "u");
+        assert!(!format!("{:?}", Token { id: Secret::new("hidden"), ..token }).contains("hidden"));
+    }
 }

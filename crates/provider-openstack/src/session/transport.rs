@@ -6,9 +6,9 @@ use plumb_provider::Failure;
 use reqwest::header::HeaderValue;
 use reqwest::{Certificate, Client, Identity, NoProxy, Proxy};
 
-use super::Attempt;
 use super::error::{ApiError, chain};
 use super::retry::Trouble;
+use super::send::Attempt;
 use crate::auth::{Secret, Settings};
 
 /// Hosts that no proxy has to do with, whatever the environment says.
@@ -82,16 +82,17 @@ pub(super) fn failed(
     let text = causes(error);
     if error.is_connect() {
         let reason = format!("cannot connect to {host}:{port}: {text}");
-        let certificate = text.to_ascii_lowercase().contains("certificate");
-        let spoken = text.contains("InvalidContentType") || text.contains("corrupt message");
-        let (advice, transient) = match (certificate, spoken) {
-            (true, _) => (
+        let said = |words: &[&str]| words.iter().any(|word| text.contains(word));
+        let (advice, transient) = if said(&["certificate", "Certificate"]) {
+            (
                 "Set `cacert_file` to the authority that the cloud's certificates are from; \
                  `insecure` trusts anybody.",
                 false,
-            ),
-            (_, true) => ("The service does not seem to speak TLS: try http:// instead.", false),
-            (false, false) => ("", true),
+            )
+        } else if said(&["corrupt message", "InvalidContentType", "handshake eof"]) {
+            ("If the service does not speak TLS, the address begins with http://.", false)
+        } else {
+            ("", true)
         };
         let error = ApiError::Unsent { reason, advice: advice.to_owned(), transient };
         return (error, Trouble::Unreachable { known: known && transient });

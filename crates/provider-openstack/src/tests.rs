@@ -1,0 +1,159 @@
+//! All tables at once: held against the facts of terraform-provider-openstack, and written down.
+
+use std::collections::BTreeSet;
+
+use plumb_model::schema::{Attribute, Block, NestedBlock, Nesting, OnChange, Presence};
+use plumb_model::value::{Type, Value};
+use plumb_provider::{Provider, conformance, reference};
+use serde_json::{Map, Value as Json};
+
+use crate::{OpenStackProvider, json, kinds};
+
+/// Where we differ on purpose.
+const EXCEPTIONS: &[(&str, &str, &str)] = &[(
+    "openstack_networking_subnetpool_v2",
+    "shared: update, not replace",
+    "Neutron takes it only from the request that makes a pool",
+)];
+
+/// What of a schema is not as the facts have it, as `argument: theirs, not ours`.
+fn differences(facts: &Map<String, Json>, block: &Block, at: &str, out: &mut Vec<String>) {
+    let ours = block.attributes().keys().chain(block.blocks().keys());
+    for name in
+        ours.filter(|it| !matches!(&***it, "id" | "timeouts") && !facts.contains_key(&***it))
+    {
+        out.push(format!("{at}{name}: nothing, but we have it"));
+    }
+    for (name, fact) in facts {
+        let path = format!("{at}{name}");
+        match (block.attributes().get(&**name), block.blocks().get(&**name)) {
+            (Some(attribute), _) => attribute_differs(fact, attribute, &path, out),
+            (_, Some(nested)) => block_differs(fact, nested, &path, out),
+            (None, None) => out.push(format!("{path}: something, but we have nothing")),
+        }
+    }
+}
+
+fn is(fact: &Json, key: &str) -> bool {
+    fact.get(key).and_then(Json::as_bool) == Some(true)
+}
+
+fn on_change(fact: &Json) -> OnChange {
+    if is(fact, "force_new") { OnChange::Replace } else { OnChange::Update }
+}
+
+fn attribute_differs(fact: &Json, ours: &Attribute, path: &str, out: &mut Vec<String>) {
+    let mut hold = |theirs: String, ours: String| {
+        if theirs != ours {
+            out.push(format!("{path}: {theirs}, not {ours}"));
+        }
+    };
+    hold(ty(fact).to_string(), ours.ty.to_string());
+    let presence = match (is(fact, "required"), is(fact, "optional"), is(fact, "computed")) {
+        (true, _, _) => Presence::Required,
+        (_, true, true) => Presence::OptionalComputed,
+        (_, true, false) => Presence::Optional,
+        _ => Presence::Computed,
+    };
+    hold(format!("{presence:?}"), format!("{:?}", ours.presence));
+    if presence != Presence::Computed {
+        hold(word(on_change(fact)), word(ours.on_change));
+    }
+    let text = |it: &Value| match json::to_json(it) {
+        Json::String(text) => text,
+        other => other.to_string(),
+    };
+    let default = json::str_at(fact, "default").trim_matches('"').to_owned();
+    hold(default, ours.default.as_ref().map(text).unwrap_or_default());
+    let secret = |it: bool| if it { "sensitive" } else { "open" }.to_owned();
+    hold(secret(is(fact, "sensitive")), secret(ours.sensitive));
+}
+
+fn block_differs(fact: &Json, ours: &NestedBlock, path: &str, out: &mut Vec<String>) {
+    let Some(facts) = fact.get("block").and_then(Json::as_object) else {
+        out.push(format!("{path}: an argument, not a block"));
+        return;
+    };
+    let nesting = if fact["type"] == "set" { Nesting::Set } else { Nesting::List };
+    if nesting != ours.nesting {
+        out.push(format!("{path}: {nesting:?}, not {:?}", ours.nesting));
+    }
+    let max: u64 = json::str_at(fact, "max_items").parse().unwrap_or_default();
+    if max != ours.max {
+        out.push(format!("{path}: at most {max}, not {}", ours.max));
+    }
+    if on_change(fact) != ours.on_change {
+        out.push(format!("{path}: {}, not {}", word(on_change(fact)), word(ours.on_change)));
+    }
+    differences(facts, &ours.block, &format!("{path}."), out);
+}
+
+fn word(it: OnChange) -> String {
+    match it {
+        OnChange::Update => "update",
+        OnChange::Replace => "replace",
+    }
+    .to_owned()
+}
+
+fn ty(fact: &Json) -> Type {
+    let element = || match fact.get("block").and_then(Json::as_object) {
+        Some(block) => Type::object(block.iter().map(|(name, it)| (name.as_str(), ty(it)))),
+        None => match fact.get("elem") {
+            Some(elem) => named(elem.as_str().unwrap_or_default()),
+            None => Type::String,
+        },
+    };
+    match json::str_at(fact, "type") {
+        "list" => Type::list(element()),
+        "set" => Type::set(element()),
+        "map" => Type::map(element()),
+        other => named(other),
+    }
+}
+
+fn named(text: &str) -> Type {
+    match text {
+        "bool" => Type::Bool,
+        "int" | "float" => Type::Number,
+        "map" => Type::map(Type::String),
+        "string" => Type::String,
+        other => panic!("no such type: {other}"),
+    }
+}
+
+#[test]
+fn the_tables_are_as_files_expect_them() {
+    let facts: Json = serde_json::from_str(include_str!("../tests/schema/openstack.json")).unwrap();
+    let mut found = BTreeSet::new();
+    for of in kinds::ALL {
+        let kind = (of.table)().kind;
+        let Some(facts) = facts.get(kind).and_then(Json::as_object) else {
+            found.insert((kind, "there is no such resource type".to_owned()));
+            continue;
+        };
+        let mut out = Vec::new();
+        differences(facts, &(of.schema)().block, "", &mut out);
+        found.extend(out.into_iter().map(|it| (kind, it)));
+    }
+    let meant: BTreeSet<_> =
+        EXCEPTIONS.iter().map(|(kind, what, _)| (*kind, (*what).to_owned())).collect();
+    let lines = |some: Vec<&(&str, String)>| {
+        some.iter().map(|(kind, what)| format!("{kind}: {what}")).collect::<Vec<_>>().join("\n")
+    };
+    assert_eq!(lines(found.difference(&meant).collect()), "", "these are not meant");
+    assert_eq!(lines(meant.difference(&found).collect()), "", "these are no exceptions any more");
+}
+
+#[test]
+fn the_schema_is_one() {
+    let provider = OpenStackProvider::default();
+    assert_eq!(conformance::schema(provider.schema()), Vec::<String>::new());
+}
+
+#[test]
+fn the_reference_is_up_to_date() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/providers/openstack.md");
+    let provider = OpenStackProvider::default();
+    expect_test::expect_file![path].assert_eq(&reference::provider(provider.schema()));
+}
