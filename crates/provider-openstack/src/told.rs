@@ -17,8 +17,11 @@ pub(crate) fn told(table: &Table, cloud: &Cloud, json: &Json, base: Option<&Valu
 /// The same, all but the region.
 pub(crate) fn with_base(table: &Table, json: &Json, base: Option<&Value>) -> Attrs {
     let mut attrs = table.read(json);
-    let local = table.fields.iter().filter(|it| it.key.is_none()).map(|it| it.name);
-    keep(&mut attrs, base, local.chain(["timeouts"]));
+    table.keep_written(base, &mut attrs);
+    // What is left to the service and it never tells of, nobody knows.
+    for value in attrs.values_mut().filter(|it| !it.is_known()) {
+        *value = Value::null(value.ty());
+    }
     attrs
 }
 

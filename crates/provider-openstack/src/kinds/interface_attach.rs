@@ -22,6 +22,9 @@ use crate::told::{text, told};
 
 pub(crate) struct InterfaceAttach;
 
+/// The description of a port that is made here.
+const MADE_FOR_IT: &str = "Made for an attachment to a server";
+
 static TABLE: LazyLock<Table> = LazyLock::new(|| {
     Table::new(
         "openstack_compute_interface_attach_v2",
@@ -104,6 +107,7 @@ async fn wanted(cloud: &Cloud, call: &CallContext, planned: &Value) -> Result<St
     if let Some(address) = text(planned, "fixed_ip") {
         body.insert("fixed_ips".to_owned(), json!([{ "ip_address": address }]));
     }
+    body.insert("description".to_owned(), MADE_FOR_IT.into());
     stamp::put(&mut body, call.token);
     let body = wrapped("port", body);
     match cloud.session.post(Service::Network, "/ports", &body).await {
@@ -119,10 +123,12 @@ async fn attach(cloud: &Cloud, server: &str, port: &str) -> Result<(), ApiError>
     patiently(nova::BUSY_MAX, nova::is_busy, request).await.map(|_| ())
 }
 
-/// Whether the port was made for being attached, and goes with it.
+/// Whether the port was made for being attached, and goes with it. The stamp alone does not say so:
+/// every port that is a resource has one.
 fn is_ours(port: &Json) -> bool {
     let description = str_at(port, "description");
-    stamp::off(description) != description
+    let text = stamp::off(description);
+    text == MADE_FOR_IT && text != description
 }
 
 /// Deletes a port that was made here.
@@ -176,7 +182,8 @@ impl Calls for InterfaceAttach {
         let found = match text(planned, "port_id") {
             Some(id) => port(cloud, id).await.map_err(failed)?,
             None => {
-                let query = format!("description={}", escaped(&stamp::on(None, token)));
+                let query =
+                    format!("description={}", escaped(&stamp::on(Some(MADE_FOR_IT), token)));
                 ports(cloud, &query).await.map_err(failed)?.into_iter().next()
             }
         };
@@ -272,5 +279,20 @@ impl Calls for InterfaceAttach {
             Ok(_) => Outcome::deleted(),
             Err(failure) => Outcome::failed(failure),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn whose_port_it_is() {
+        let token = Token { run: 1, step: 2 };
+        let port = |text: Option<&str>| json!({ "description": stamp::on(text, token) });
+        assert!(is_ours(&port(Some(MADE_FOR_IT))));
+        // Another resource's, a person's.
+        assert!(!is_ours(&port(None)) && !is_ours(&port(Some("web"))));
+        assert!(!is_ours(&json!({ "description": MADE_FOR_IT })));
     }
 }

@@ -190,9 +190,6 @@ fn imported(attrs: &mut Attrs, server: &Json) {
     }
     let drive = str_at(server, "config_drive");
     json::set(attrs, "config_drive", Value::bool(drive == "True"));
-    for name in ["stop_before_destroy", "force_delete"] {
-        json::set(attrs, name, Value::bool(false));
-    }
 }
 
 #[cfg(test)]
