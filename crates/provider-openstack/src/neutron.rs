@@ -3,12 +3,15 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use std::time::Duration;
+
 use async_trait::async_trait;
 use plumb_model::event::{Effect, Remote};
 use plumb_model::state::Token;
 use plumb_model::value::Value;
 use plumb_provider::{CallContext, Failure, Outcome};
 use serde_json::{Map, Value as Json, json};
+use tokio::time::Instant;
 
 use crate::change::Change;
 use crate::cloud::{Calls, Cloud, IN_USE_MAX, id_of, patiently, refused, whole};
@@ -92,6 +95,18 @@ pub(crate) trait Neutron: Rules + Send + Sync {
     async fn explain(&self, cloud: &Cloud, json: &mut Json) -> Result<(), Failure> {
         let _ = (cloud, json);
         Ok(())
+    }
+
+    /// Whether Neutron, which makes this kind in several steps, has not come to the end of them.
+    fn in_the_making(&self, planned: &Value, json: &Json) -> bool {
+        let _ = (planned, json);
+        false
+    }
+
+    /// Whether [`Neutron::finish`] was not done, and no plan would see it.
+    fn unfinished(&self, planned: &Value, json: &Json) -> bool {
+        let _ = (planned, json);
+        false
     }
 
     /// Whether the same request may be answered otherwise a little later.
@@ -213,12 +228,21 @@ impl<N: Neutron> Calls for N {
         let written = planned.get_attr("description").and_then(Value::as_str);
         let stamped = escaped(&stamp::on(written, token));
         let path = format!("{}?description={stamped}&{}", self.path(planned), fields(self));
-        let found = cloud.session.list(Service::Network, &path, api.many).await;
-        let found = found.map_err(|it| it.failure(&format!("look for a {}", api.noun)))?;
-        let Some(mut json) = found.into_iter().next() else { return Ok(None) };
-        // It may have died between making and finishing.
-        finish(self, cloud, planned, &mut json).await?;
-        Ok(Some(whole(observed(self, cloud, &json, Some(planned)))))
+        let begun = Instant::now();
+        let json = loop {
+            let found = cloud.session.list(Service::Network, &path, api.many).await;
+            let found = found.map_err(|it| it.failure(&format!("look for a {}", api.noun)))?;
+            let Some(json) = found.into_iter().next() else { return Ok(None) };
+            // Neutron may still be at it, and it takes back what it cannot finish.
+            if !self.in_the_making(planned, &json) || begun.elapsed() > IN_USE_MAX / 4 {
+                break json;
+            }
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        };
+        // Nothing is changed while looking: tags that are missing are the next plan's business.
+        let complete = !self.unfinished(planned, &json);
+        let attrs = observed(self, cloud, &json, Some(planned));
+        Ok(Some(Remote { complete, ..whole(attrs) }))
     }
 
     async fn import(&self, cloud: &Cloud, id: &str) -> Result<Option<Remote>, Failure> {

@@ -9,6 +9,8 @@ use crate::world::World;
 
 /// Applies that were killed before they had ended.
 const STRUCK_MIN: u64 = 20;
+/// Labs side by side.
+const WORLDS: u64 = 2;
 
 /// `SplitMix64`.
 struct Random(u64);
@@ -28,8 +30,17 @@ fn at_any_moment_nothing_is_lost_and_nothing_is_twice() {
     let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_nanos() as u64;
     let seed = std::env::var("PLUMB_KILL_SEED").map_or(now, |it| it.parse().unwrap());
     println!("PLUMB_KILL_SEED={seed}");
-    let mut random = Random(seed);
-    let world = lab("kill");
+    let struck: u64 = std::thread::scope(|scope| {
+        let life = |number| scope.spawn(move || life(number, Random(seed.wrapping_add(number))));
+        let lives: Vec<_> = (0..WORLDS).map(life).collect();
+        lives.into_iter().map(|it| it.join().unwrap()).sum()
+    });
+    println!("{struck} applies were killed before they ended");
+}
+
+/// How many applies were killed before they had ended by themselves.
+fn life(number: u64, mut random: Random) -> u64 {
+    let world = lab(&format!("kill{number}"));
     let begun = Instant::now();
     world.apply();
     let mut time = begun.elapsed();
@@ -37,7 +48,7 @@ fn at_any_moment_nothing_is_lost_and_nothing_is_twice() {
     println!("{whole:#?}");
     let mut struck = 0;
     for round in 0.. {
-        if struck >= STRUCK_MIN {
+        if struck >= STRUCK_MIN.div_ceil(WORLDS) {
             break;
         }
         assert!(round < 40, "the commands are over before they are killed");
@@ -51,7 +62,7 @@ fn at_any_moment_nothing_is_lost_and_nothing_is_twice() {
             let over = running.over();
             running.kill();
             let ran = running.wait();
-            println!("round {round}: killed after {delay:?}, over: {over}");
+            println!("{number} round {round}: killed after {delay:?}, over: {over}");
             assert!(!over || ran.code == Some(0), "it failed by itself: {}", ran.all());
             time = if over { time * 4 / 5 } else { time * 11 / 10 };
             struck += u64::from(!over);
@@ -66,8 +77,8 @@ fn at_any_moment_nothing_is_lost_and_nothing_is_twice() {
             assert_eq!(names.len(), whole[key].len(), "{key}: {names:?}");
         }
     }
-    println!("{struck} applies were killed before they ended");
     world.end();
+    struck
 }
 
 fn settled(world: &World) {

@@ -177,6 +177,13 @@ impl Neutron for Router {
         }
     }
 
+    /// First the router, then its gateway.
+    fn in_the_making(&self, planned: &Value, json: &Json) -> bool {
+        let wanted = planned.get_attr("external_network_id").and_then(Value::as_str);
+        let gateway = str_at(at(json, &["external_gateway_info"]), "network_id");
+        wanted.is_some_and(|it| !it.is_empty()) && gateway.is_empty()
+    }
+
     fn observe(&self, json: &Json, _base: Option<&Value>, attrs: &mut Attrs) {
         let gateway = at(json, &["external_gateway_info"]);
         json::set(attrs, "external_network_id", Value::string(str_at(gateway, "network_id")));

@@ -57,6 +57,11 @@ impl Neutron for SecurityGroup {
         }
     }
 
+    fn unfinished(&self, planned: &Value, json: &Json) -> bool {
+        planned.get_attr("delete_default_rules").and_then(Value::as_bool) == Some(true)
+            && list_at(json, "security_group_rules").iter().any(is_default)
+    }
+
     async fn finish(&self, cloud: &Cloud, planned: &Value, json: &mut Json) -> Result<(), Failure> {
         if planned.get_attr("delete_default_rules").and_then(Value::as_bool) != Some(true) {
             return Ok(());
