@@ -10,11 +10,34 @@ use serde_json::{Map, Value as Json};
 use crate::{OpenStackProvider, json, kinds};
 
 /// Where we differ on purpose.
-const EXCEPTIONS: &[(&str, &str, &str)] = &[(
-    "openstack_networking_subnetpool_v2",
-    "shared: update, not replace",
-    "Neutron takes it only from the request that makes a pool",
-)];
+const EXCEPTIONS: &[(&str, &str, &str)] = &[
+    (
+        "openstack_networking_subnetpool_v2",
+        "shared: update, not replace",
+        "Neutron takes it only from the request that makes a pool",
+    ),
+    ("openstack_compute_instance_v2", "user_data: replace, not update", A_RULE),
+    ("openstack_compute_instance_v2", "network_mode: replace, not update", A_RULE),
+    ("openstack_compute_instance_v2", "availability_zone_hints: replace, not update", A_RULE),
+    ("openstack_compute_instance_v2", "hypervisor_hostname: replace, not update", A_RULE),
+    (
+        "openstack_compute_instance_v2",
+        "network: replace, not update",
+        "access_network says which address is shown; all else in it replaces",
+    ),
+    ("openstack_compute_snapshot_v2", "there is no such resource type", "it is ours"),
+    ("openstack_images_image_v2", "local_file_path: replace, not update", A_RULE),
+    ("openstack_images_image_v2", "image_source_url: replace, not update", A_RULE),
+    ("openstack_images_image_v2", "image_cache_path: Optional, not OptionalComputed", NO_CACHE),
+    (
+        "openstack_images_image_v2",
+        "image_cache_path: os.Getenv(\"HOME\") + \"/.terraform/image_cache, not ",
+        NO_CACHE,
+    ),
+];
+
+const A_RULE: &str = "a planning rule replaces, but not for what was brought in or is so anyway";
+const NO_CACHE: &str = "nothing is cached, and what a state has of it stays";
 
 /// What of a schema is not as the facts have it, as `argument: theirs, not ours`.
 fn differences(facts: &Map<String, Json>, block: &Block, at: &str, out: &mut Vec<String>) {

@@ -38,7 +38,10 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
             opt("multiattach", Type::Bool, "Whether the volume may be in other servers, too.")
                 .replace()
                 .local(),
-            set("vendor_options", "What some clouds need.", vec![unconfirmed]).single().local(),
+            set("vendor_options", "What some clouds need.", vec![unconfirmed])
+                .single()
+                .replace()
+                .local(),
         ],
     )
     .timed(MAKE)
