@@ -2,18 +2,23 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use plumb_model::addr::Kind;
 use plumb_model::event::Remote;
 use plumb_model::schema::ProviderSchema;
 use plumb_model::state::Token;
-use plumb_model::value::Value;
+use plumb_model::value::{Path, Value};
 use plumb_provider::{CallContext, Connection, Edge, Failure, Outcome, Provider, ReadRequest};
 
 use crate::cloud::Cloud;
 use crate::session::Session;
 use crate::{config, data, kinds};
+
+/// How long a service may go on with what was asked of it before we were killed: nothing tells what
+/// it is about to make.
+const ON_ITS_WAY: Duration = Duration::from_secs(8);
 
 /// OpenStack.
 #[derive(Debug, Default)]
@@ -82,7 +87,15 @@ impl Connection for CloudConnection {
         token: Token,
         planned: &Value,
     ) -> Result<Option<Remote>, Failure> {
-        kinds::calls(kind)?.find(&self.0, token, planned).await
+        let calls = kinds::calls(kind)?;
+        let begun = Instant::now();
+        loop {
+            let made = calls.find(&self.0, token, planned).await?;
+            if made.is_some() || begun.elapsed() > ON_ITS_WAY {
+                return Ok(made);
+            }
+            tokio::time::sleep(Duration::from_millis(500)).await;
+        }
     }
 
     async fn import(&self, kind: &Kind, id: &str) -> Result<Option<Remote>, Failure> {
@@ -90,11 +103,13 @@ impl Connection for CloudConnection {
     }
 
     async fn data(&self, kind: &Kind, config: &Value) -> Result<Value, Failure> {
+        here(&self.0, config)?;
         data::query(kind)?.look_up(&self.0, config).await
     }
 
     async fn create(&self, call: &CallContext, kind: &Kind, planned: &Value) -> Outcome {
-        match kinds::calls(kind) {
+        let calls = here(&self.0, planned).and_then(|()| kinds::calls(kind));
+        match calls {
             Ok(calls) => calls.create(&self.0, call, planned).await,
             Err(failure) => Outcome::failed(failure),
         }
@@ -119,4 +134,18 @@ impl Connection for CloudConnection {
             Err(failure) => Outcome::failed(failure),
         }
     }
+}
+
+/// A connection is one to a region: nothing is made in another.
+fn here(cloud: &Cloud, object: &Value) -> Result<(), Failure> {
+    let wanted = object.get_attr("region").and_then(Value::as_str).unwrap_or_default();
+    let ours = cloud.session.region().unwrap_or_default();
+    if wanted.is_empty() || ours.is_empty() || wanted == ours {
+        return Ok(());
+    }
+    let detail = format!(
+        "The provider is that of the region {ours:?}. Write another `provider` block with \
+         region = {wanted:?} and an alias, and name it in the argument `provider`."
+    );
+    Err(Failure::new("Another region", detail).at(Path::default().attr("region")))
 }

@@ -13,7 +13,7 @@ marker=$rig/.made-by-plumb-rig
 clouds=$rig/clouds.yaml
 
 # Not the usual numbers: the machine's own services, and other rigs, may have those.
-keystone_port=15000 glance_port=19292 placement_port=18778 nova_port=18774 neutron_port=19696
+keystone_port=15000 glance_port=19292 placement_port=18778 nova_port=18774 neutron_port=19696 cinder_port=18776
 rabbit_port=15673 rabbit_dist_port=15674 epmd_port=14369
 auth_url=http://127.0.0.1:$keystone_port/v3
 password="rig-secret"        # of everyone: loopback only, thrown away
@@ -26,10 +26,10 @@ netns_prefix=plumb-vm-     # a server's namespace: this and its id
 mysql_sock=$run/mysql.sock memcached_sock=$run/memcached.sock
 ovsdb=unix:$run/ovsdb.sock nbdb=unix:$run/nb.sock sbdb=unix:$run/sb.sock
 
-apis=(keystone placement glance neutron nova-api)
 nova_services=(nova-conductor nova-api nova-scheduler nova-compute)
 infrastructure=(memcached epmd rabbit mariadb ovsdb nb sb vswitchd northd ovn-controller)
-services=("${infrastructure[@]}" keystone placement glance neutron "${nova_services[@]}")
+cinder_services=(cinder-api cinder-scheduler cinder-volume)
+services=("${infrastructure[@]}" keystone placement glance neutron "${nova_services[@]}" "${cinder_services[@]}")
 
 # Neither the caller's cloud, nor its proxy or python, may reach a service or a client.
 export PATH=/usr/local/sbin:/usr/sbin:/usr/bin:/sbin:/bin LC_ALL=C.UTF-8
@@ -87,7 +87,7 @@ session_of() {
 # Ends every service, the ones that need others first.
 stop_everything() {
   local service
-  for service in "${nova_services[@]}" neutron glance placement keystone; do end "$service" 5 & done
+  for service in "${nova_services[@]}" "${cinder_services[@]}" neutron glance placement keystone; do end "$service" 5 & done
   wait
   for service in ovn-controller northd; do end "$service" & done
   wait
@@ -126,7 +126,7 @@ running() {
   local service port
   [ -e "$data/.seeded" ] && [ -e "$clouds" ] || return 1
   for service in "${services[@]}"; do alive "$run/$service.pid" || return 1; done
-  for port in $keystone_port $glance_port $placement_port $nova_port $neutron_port; do http_ok "$port" || return 1; done
+  for port in $keystone_port $glance_port $placement_port $nova_port $neutron_port $cinder_port; do http_ok "$port" || return 1; done
 }
 
 # The cloud of this rig, as the tests and the examples want to find it.

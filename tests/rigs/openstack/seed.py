@@ -21,7 +21,7 @@ parser.add_argument("--endpoint", action="append", required=True, help="TYPE=URL
 parser.add_argument("--public", required=True, help="CIDR,GATEWAY,FIRST,LAST")
 options = parser.parse_args()
 
-SERVICES = {"image": "glance", "placement": "placement", "compute": "nova", "network": "neutron"}
+SERVICES = {"image": "glance", "placement": "placement", "compute": "nova", "network": "neutron", "volumev3": "cinder"}
 FLAVORS = [  # name, MB of memory, GB of disk, vcpus. One size of disk, so that a resize can go either way.
     ("m1.tiny", 128, 1, 1), ("m1.small", 512, 1, 1), ("m1.medium", 1024, 1, 2),
     ("m1.huge", 2_000_000, 1, 1),  # fits nowhere: "no valid host"

@@ -212,18 +212,22 @@ impl World {
         assert!(left.is_empty(), "left beside the state: {left:?}");
     }
 
-    /// The attributes of an object without instance key, from the state file.
+    /// The attributes of an object, from the state file. Without a key it is the first instance.
     #[track_caller]
     pub(crate) fn attrs(&self, addr: &str) -> Json {
         let text = std::fs::read_to_string(self.path().join("terraform.tfstate")).unwrap();
         let state: Json = serde_json::from_str(&text).unwrap();
         let (kind, label) = addr.split_once('.').unwrap();
+        let (label, key) = label.split_once('[').unwrap_or((label, ""));
+        let key: Option<Json> = serde_json::from_str(key.trim_end_matches(']')).ok();
         let resources = state["resources"].as_array().unwrap();
         let found = resources
             .iter()
             .find(|it| it["type"] == kind && it["name"] == label && it["mode"] == "managed");
-        found.unwrap_or_else(|| panic!("no {addr} in {state:#}"))["instances"][0]["attributes"]
-            .clone()
+        let instances = found.and_then(|it| it["instances"].as_array()).into_iter().flatten();
+        let mut instances =
+            instances.filter(|it| key.is_none() || it.get("index_key") == key.as_ref());
+        instances.next().unwrap_or_else(|| panic!("no {addr} in {state:#}"))["attributes"].clone()
     }
 
     #[track_caller]

@@ -38,10 +38,7 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
             opt("multiattach", Type::Bool, "Whether the volume may be in other servers, too.")
                 .replace()
                 .local(),
-            set("vendor_options", "What some clouds need.", vec![unconfirmed])
-                .single()
-                .replace()
-                .local(),
+            set("vendor_options", "What some clouds need.", vec![unconfirmed]).single().local(),
         ],
     )
     .timed(MAKE)
