@@ -17,7 +17,7 @@ pub(crate) const TOKEN: &str = "plumb.token";
 pub(crate) const BUSY_MAX: Duration = Duration::from_secs(300);
 
 /// So many looks at a server that neither got there nor is on its way are enough.
-const STILL_MAX: u32 = 3;
+const STILL_MAX: u32 = 5;
 
 /// Told a person while waiting.
 pub(crate) type Say<'a> = &'a (dyn Fn(String) + Send + Sync);
@@ -99,11 +99,13 @@ pub(crate) async fn settled(
     .await
 }
 
-/// States that a server is in for a while only.
+/// States that a server is in for a while only. While a resize is confirmed, nothing but the old
+/// state is told.
 const PASSING: &[&str] = &[
     "BUILD",
     "REBUILD",
     "RESIZE",
+    "VERIFY_RESIZE",
     "REVERT_RESIZE",
     "MIGRATING",
     "REBOOT",
@@ -135,9 +137,10 @@ async fn given_up(cloud: &Cloud, id: &str, status: &str, doing: &str) -> Failure
     let status = status.to_lowercase();
     let detail = match reason {
         Some(reason) => format!("Nova gave up; the server is {status} again. It says: {reason}"),
-        None => format!(
-            "Nova gave up and does not say why; the server is {status}. Often no host has room."
-        ),
+        None => {
+            let guess = if doing.starts_with("resize") { " Perhaps no host has room." } else { "" };
+            format!("Nova gave up and does not say why; the server is {status}.{guess}")
+        }
     };
     Failure::new(format!("Cannot {doing}"), detail)
 }
@@ -187,7 +190,7 @@ pub(crate) fn is_of(object: &Json, token: Token) -> bool {
     str_at(json::at(object, &["metadata"]), TOKEN) == token.to_string()
 }
 
-/// What comes to pass of flavors: the one that has a name or identifier.
+/// The flavor that is called so.
 pub(crate) async fn flavor_named(cloud: &Cloud, name: &str) -> Result<String, Failure> {
     let doing = format!("look for the flavor {name:?}");
     let all = flavors(cloud).await.map_err(|it| it.failure(&doing))?;

@@ -6,6 +6,7 @@ mod gather;
 mod networks;
 mod observe;
 mod power;
+mod remove;
 mod request;
 mod rows;
 mod user_data;

@@ -44,7 +44,7 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
             )
             .replace()
             .local(),
-            list("rules", "How an anti-affinity is meant.", rule).single().local(),
+            list("rules", "How an anti-affinity is meant.", rule).single().replace().local(),
             computed("members", strings(), "The servers in it."),
             value_specs(),
         ],

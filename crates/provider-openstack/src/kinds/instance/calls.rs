@@ -12,15 +12,15 @@ use serde_json::{Value as Json, json};
 use super::change::{self, Task};
 use super::gather::{self, Facts};
 use super::observe::{self, Seen};
-use super::{Instance, from_volume, id, networks, power, request};
+use super::{Instance, from_volume, id, networks, power, remove, request};
 use crate::change::Change;
-use crate::cloud::{Calls, Cloud, IN_USE_MAX, id_of, patiently, refused, tell, until};
+use crate::cloud::{Calls, Cloud, id_of, refused, tell};
 use crate::glance;
-use crate::json::{list_at, str_at};
+use crate::json::str_at;
 use crate::neutron::escaped;
 use crate::nova;
 use crate::session::{ApiError, Service};
-use crate::told::{is, text};
+use crate::told::text;
 
 /// All servers that are told at once.
 const LIST: &str = "/servers/detail?limit=1000";
@@ -165,7 +165,7 @@ impl Calls for Instance {
     }
 
     async fn delete(&self, cloud: &Cloud, call: &CallContext, prior: &Remote) -> Outcome {
-        match remove(cloud, call, prior).await {
+        match remove::remove(cloud, call, prior).await {
             Ok(()) => Outcome::deleted(),
             Err(failure) => Outcome::failed(failure),
         }
@@ -187,7 +187,7 @@ async fn servers(cloud: &Cloud, stored: &[&Remote]) -> Result<Vec<Option<Json>>,
 }
 
 /// The ports that the server made itself, as noted when it was made.
-fn noted(private: Option<&[u8]>) -> Option<Vec<String>> {
+pub(super) fn noted(private: Option<&[u8]>) -> Option<Vec<String>> {
     let json: Json = serde_json::from_slice(private?).ok()?;
     let ports = json.get("ports")?.as_array()?.iter();
     Some(ports.filter_map(Json::as_str).map(str::to_owned).collect())
@@ -331,67 +331,6 @@ fn half_way(prior: &Value, planned: &Value, password: bool) -> Value {
         attrs.insert("metadata".into(), Value::map(plumb_model::value::Type::String, keys));
     }
     Value::object(attrs)
-}
-
-async fn remove(cloud: &Cloud, call: &CallContext, prior: &Remote) -> Result<(), Failure> {
-    const DOING: &str = "delete the server";
-    let say = |text: String| tell(call, text);
-    let server_id = id_of(prior);
-    let failed = |it: ApiError| it.failure(DOING);
-    let Some(server) = nova::server(cloud, server_id).await.map_err(failed)? else {
-        return Ok(());
-    };
-    if is(&prior.attrs, "stop_before_destroy") && str_at(&server, "status") == "ACTIVE" {
-        power::reach(cloud, server, "shutoff", &say).await?;
-    }
-    let vendor = prior.attrs.get_attr("vendor_options").into_iter().flat_map(Value::values).next();
-    if vendor.is_some_and(|it| is(it, "detach_ports_before_destroy")) {
-        detach(cloud, server_id, prior).await?;
-    }
-    let answer = if is(&prior.attrs, "force_delete") {
-        nova::command(cloud, server_id, "forceDelete").await.map(|_| ())
-    } else {
-        let path = format!("/servers/{server_id}");
-        let request = || cloud.session.delete(Service::Compute, &path);
-        patiently(IN_USE_MAX, nova::is_busy, request).await
-    };
-    match answer {
-        Err(error) if error.is_missing() => return Ok(()),
-        answer => answer.map_err(failed)?,
-    }
-    let still = std::sync::atomic::AtomicU32::new(0);
-    until(async || {
-        let Some(server) = nova::server(cloud, server_id).await.map_err(failed)? else {
-            return Ok(Some(()));
-        };
-        let idle = str_at(&server, "OS-EXT-STS:task_state").is_empty();
-        let count = still.load(std::sync::atomic::Ordering::Relaxed) + u32::from(idle);
-        still.store(count, std::sync::atomic::Ordering::Relaxed);
-        // Nova is not at it any more, and it is still there.
-        if count > 10 { Err(nova::fault(&server, DOING)) } else { Ok(None) }
-    })
-    .await
-}
-
-/// Takes the ports that were given to a server away from it.
-async fn detach(cloud: &Cloud, server: &str, prior: &Remote) -> Result<(), Failure> {
-    let own = noted(prior.private.as_deref()).unwrap_or_default();
-    let path = format!("/servers/{server}/os-interface");
-    let doing = "detach a port from the server";
-    let answer = cloud.session.get(Service::Compute, &path).await;
-    let answer = answer.map_err(|it| it.failure(doing))?;
-    for port in list_at(&answer, "interfaceAttachments").iter().map(|it| str_at(it, "port_id")) {
-        if own.iter().any(|it| it == port) {
-            continue;
-        }
-        let path = format!("{path}/{port}");
-        let request = || cloud.session.delete(Service::Compute, &path);
-        match patiently(IN_USE_MAX, nova::is_busy, request).await {
-            Err(error) if error.is_missing() => {}
-            answer => answer.map_err(|it| it.failure(doing))?,
-        }
-    }
-    Ok(())
 }
 
 /// All attributes of a server that is not ours.
