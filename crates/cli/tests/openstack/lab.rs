@@ -95,6 +95,7 @@ fn restore(world: &mut World, machine: &str, address: &str, snapshot: &str) {
     world.vars.push(format!("-var=restore_from={snapshot}"));
     let plan = world.plan();
     assert!(plan.contains("0 to add, 1 to change, 0 to destroy"), "{plan}");
+    assert!(plan.contains("# (it is rebuilt from the image"), "{plan}");
     world.settle();
     assert_eq!(text(world, "machine"), machine);
     let server = world.api.get("compute", &format!("/servers/{machine}"))["server"].clone();
@@ -105,7 +106,7 @@ fn restore(world: &mut World, machine: &str, address: &str, snapshot: &str) {
 fn resize(world: &mut World, machine: &str, address: &str) {
     world.vars.push("-var=flavor=m1.small".to_owned());
     let plan = world.plan();
-    assert!(plan.contains("to destroy") && plan.contains("0 to destroy"), "{plan}");
+    assert!(plan.contains("0 to destroy") && plan.contains("# (it is resized"), "{plan}");
     world.settle();
     assert_eq!(text(world, "machine"), machine);
     let server = world.api.get("compute", &format!("/servers/{machine}"))["server"].clone();
