@@ -14,7 +14,8 @@ pub(crate) fn lab(name: &str) -> World {
             std::fs::copy(entry.path(), world.path().join(name)).unwrap();
         }
     }
-    world.vars = vec![format!("-var=prefix={}", world.name), "-var=image=rig".to_owned()];
+    world.vars = vec![format!("-var=prefix={}", world.name)];
+    world.env.insert("TF_VAR_image".to_owned(), "rig".to_owned());
     world
 }
 
@@ -49,6 +50,12 @@ fn the_whole_lab() {
     eventually("the outside answers", || {
         world.inside(&machine, &["ping", "-c1", "-W1", &gateway]).code == Some(0)
     });
+
+    // What it wrote to its console.
+    let console = world.ok(&["logs", "openstack_compute_instance_v2.vm"]);
+    assert!(!console.trim().is_empty());
+    let said = world.fails(&["logs", "openstack_networking_network_v2.net"]);
+    assert!(said.contains("keeps no log"), "{said}");
 
     second(&mut world, &machine, &inside);
     let snapshot = snapshot(&mut world, &machine);
