@@ -38,7 +38,9 @@ const COLLECTIONS: &[(&str, &str, &str, &str)] = &[
     ("compute", "/servers", "servers", "name"),
     ("compute", "/os-keypairs", "keypairs", "name"),
     ("compute", "/os-server-groups", "server_groups", "name"),
+    ("volumev3", "/volumes", "volumes", "name"),
     ("image", "/images?owner=PROJECT", "images", "name"),
+    ("image", "/images?owner=PROJECT&os_hidden=true", "images", "name"),
     ("network", "/floatingips?project_id=PROJECT", "floatingips", "floating_ip_address"),
     ("network", "/routers?project_id=PROJECT", "routers", "name"),
     ("network", "/trunks?project_id=PROJECT", "trunks", "name"),
@@ -230,6 +232,43 @@ impl World {
         instances.next().unwrap_or_else(|| panic!("no {addr} in {state:#}"))["attributes"].clone()
     }
 
+    /// Forgets an object and brings it in again: the plan has nothing to do.
+    #[track_caller]
+    pub(crate) fn imported(&self, addr: &str) {
+        self.imported_as(addr, &self.id(addr));
+    }
+
+    #[track_caller]
+    pub(crate) fn imported_as(&self, addr: &str, id: &str) {
+        self.ok(&["state", "rm", addr]);
+        self.ok(&["import", "-no-color", addr, id]);
+        self.nothing_to_do();
+    }
+
+    /// Applies another configuration: the object stays the same one.
+    #[track_caller]
+    pub(crate) fn in_place(&self, addr: &str, changed: &str) {
+        let id = self.id(addr);
+        self.config(changed);
+        let plan = self.plan();
+        assert!(plan.contains("0 to add,") && plan.contains("0 to destroy"), "{plan}");
+        self.settle();
+        assert_eq!(self.id(addr), id, "it was changed in place");
+    }
+
+    /// The plan says that a change of this argument needs a new object, and applying makes one.
+    #[track_caller]
+    pub(crate) fn anew(&self, addr: &str, changed: &str, argument: &str) {
+        let id = self.id(addr);
+        self.config(changed);
+        let plan = self.plan();
+        let forced: Vec<_> =
+            plan.lines().filter(|it| it.contains("# forces replacement")).collect();
+        assert!(forced.len() == 1 && forced[0].contains(argument), "{plan}");
+        self.settle();
+        assert_ne!(self.id(addr), id);
+    }
+
     #[track_caller]
     pub(crate) fn id(&self, addr: &str) -> String {
         self.attrs(addr)["id"].as_str().unwrap().to_owned()
@@ -244,7 +283,7 @@ impl World {
                 found.iter().map(|it| it[*name].as_str().unwrap_or_default().to_owned()).collect();
             names.sort();
             if !names.is_empty() {
-                all.insert(*key, names);
+                all.entry(*key).or_insert_with(Vec::new).extend(names);
             }
         }
         all
@@ -290,6 +329,10 @@ impl World {
                     "keypairs" => {
                         delete(service, format!("{bare}/{}", it["name"].as_str().unwrap()));
                         continue;
+                    }
+                    "images" => {
+                        let path = format!("{bare}/{}", id(&it));
+                        self.api.patch("image", &path, "/protected", &json!(false));
                     }
                     "floatingips" => {
                         let inside = format!("/floatingips/{}/port_forwardings", id(&it));

@@ -1,0 +1,1 @@
+//! Servers and what goes with them: made, changed where they are, found broken, made again.

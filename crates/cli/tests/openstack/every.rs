@@ -1,0 +1,1 @@
+//! Every resource type at once: what was made is left alone.

@@ -1,0 +1,1 @@
+//! Images and snapshots: sent, got, changed in place, brought in, taken away.
