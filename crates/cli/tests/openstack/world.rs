@@ -379,6 +379,22 @@ impl World {
         self.admin.put("network", &path, &json!({ "quota": quota }));
     }
 
+    /// The administrator.
+    pub(crate) fn admin(&self) -> &Api {
+        &self.admin
+    }
+
+    /// Takes away the flavors that have this world's name; tells which there were.
+    pub(crate) fn clear_flavors(&self) -> Vec<String> {
+        let all = self.admin.list("compute", "/flavors?is_public=None", "flavors");
+        let ours = all.iter().filter(|it| it["name"].as_str().unwrap().starts_with(&self.name));
+        let delete = |it: &Json| {
+            self.admin.delete("compute", &format!("/flavors/{}", it["id"].as_str().unwrap()));
+            it["name"].as_str().unwrap().to_owned()
+        };
+        ours.map(delete).collect()
+    }
+
     /// The gateway of the network outside.
     pub(crate) fn outside_gateway(&self) -> String {
         let subnets =
