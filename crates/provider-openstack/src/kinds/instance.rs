@@ -24,7 +24,7 @@ pub(crate) use calls::look_up;
 /// What Terraform's state has for the image of a server that boots from a volume.
 const NO_IMAGE: &str = "Attempt to boot from volume - no image supplied";
 
-/// The user data of a server that was brought in, where Nova does not tell it.
+/// What was said about a server that was brought in when it was made, where Nova does not tell.
 const NOT_TOLD: &str = "";
 
 pub(crate) struct Instance;
@@ -42,6 +42,14 @@ impl Rules for Instance {
             && was.as_str().is_some_and(|was| user_data::same(was, now))
         {
             planned.set("user_data", was.clone());
+        }
+        // What was not told stays so until something is written.
+        for name in ["user_data", "network_mode"] {
+            if let Some(was) = prior.get_attr(name).filter(|it| it.as_str() == Some(NOT_TOLD))
+                && input.config.get_attr(name).is_none_or(Value::is_null)
+            {
+                planned.set(name, was.clone());
+            }
         }
         // `zone:host` is in `zone`.
         if let (Some(now), Some(was)) =
@@ -130,8 +138,9 @@ fn replacements(prior: &Value, planned: &mut Planned) {
         let Some(now) = planned.get(name) else { continue };
         let (known, now) = (now.is_known(), now.as_str());
         let harmless = match name {
-            "user_data" => was(name) == Some(NOT_TOLD),
+            "user_data" | "network_mode" if was(name) == Some(NOT_TOLD) => true,
             "network_mode" => now.unwrap_or("auto") == was(name).unwrap_or("auto"),
+            "user_data" => false,
             _ => now.is_none() || now == was("availability_zone"),
         };
         if now != was(name) && !harmless || !known {
@@ -304,6 +313,30 @@ mod tests {
                 image_name = ?
                 power_state = "active"
                 updated = ?
+            "#]],
+        );
+    }
+
+    #[test]
+    fn what_was_not_told_replaces_nothing() {
+        let text = |name, it: &str| (name, Value::string(it));
+        let image = || text("image_id", "x");
+        check(
+            &[image(), text("network_mode", NOT_TOLD)],
+            &[image(), text("network_mode", "none")],
+            expect![[r#"
+                network_mode = "none"
+                updated = ?
+            "#]],
+        );
+        check(&[image(), text("network_mode", NOT_TOLD)], &[image()], expect![[""]]);
+        check(
+            &[image(), text("network_mode", "auto")],
+            &[image(), text("network_mode", "none")],
+            expect![[r#"
+                network_mode = "none"
+                updated = ?
+                replace because of .network_mode
             "#]],
         );
     }
