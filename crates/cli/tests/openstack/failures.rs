@@ -245,7 +245,7 @@ fn a_token_that_ends() {
     let proxy = once(3, &[Fate::Answer(401); 20]);
     world.config(&head(&proxy, "allow_reauth = false"));
     let said = world.fails(&APPLY);
-    has(&said, &["the token has expired or was revoked", "allow_reauth", "main.tf line"]);
+    has(&said, &["The token has expired or was revoked", "allow_reauth", "main.tf line"]);
     assert!(world.there()["networks"].len() < 6);
     world.config(&(through(&[], "") + SIX));
     world.settle();
@@ -259,7 +259,7 @@ fn a_token_that_ends() {
     world.env.extend(given);
     world.env.insert("OS_TOKEN".to_owned(), world.api.token().to_owned());
     let said = world.fails(&APPLY);
-    has(&said, &["the token has expired or was revoked", "openstack token issue", "main.tf line"]);
+    has(&said, &["The token has expired or was revoked", "openstack token issue", "main.tf line"]);
     assert!(!said.contains(world.api.token()), "{said}");
     world.config(&(through(&[], "") + SIX));
     world.settle();

@@ -144,6 +144,34 @@ fn an_image_from_elsewhere() {
     world.end();
 }
 
+/// The answer about the image is lost before its data is sent, then the one about the data.
+#[test]
+fn answers_that_are_lost() {
+    let proxy = Proxy::mute("image", &["POST ", "/file"]);
+    let config = format!(
+        r#"
+        {}
+        resource "openstack_images_image_v2" "i" {{
+          name             = "PREFIX"
+          container_format = "bare"
+          disk_format      = "raw"
+          local_file_path  = "disk.raw"
+        }}"#,
+        through(&[("image", &proxy)], ""),
+    );
+    let world = World::new("imagelost", &config);
+    world.write("disk.raw", "a disk\n");
+    for _ in 0..3 {
+        if world.run(&APPLY).code == Some(0) {
+            break;
+        }
+    }
+    world.settle();
+    assert_eq!(world.there()["images"], ["plumb-e2e-imagelost"]);
+    assert_eq!(image(&world, IMAGE)["status"], "active");
+    world.end();
+}
+
 /// The answer about the snapshot is lost: it is found, and not taken twice.
 #[test]
 fn a_snapshot() {

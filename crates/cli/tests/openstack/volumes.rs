@@ -2,7 +2,8 @@
 
 use serde_json::json;
 
-use crate::world::World;
+use crate::proxy::{Proxy, through};
+use crate::world::{World, eventually};
 
 const VOLUME: &str = "openstack_blockstorage_volume_v3.v";
 
@@ -73,7 +74,7 @@ fn a_volume_and_its_server() {
     // Taken out by hand: put in again.
     let inside = id.replace('/', "/os-volume_attachments/");
     world.api.delete("compute", &format!("/servers/{inside}"));
-    crate::world::eventually("the volume is out", || {
+    eventually("the volume is out", || {
         world.api.get("volumev3", &path)["volume"]["status"] == "available"
     });
     let plan = world.plan();
@@ -88,5 +89,47 @@ fn a_volume_and_its_server() {
     world.config(&config(&grown.replace("size = 3", "size = 1"), server));
     world.settle();
     // All of it goes together: the attachment first.
+    world.end();
+}
+
+/// The answers about a volume and its attachment are lost: both are found, and made once.
+#[test]
+fn answers_that_are_lost() {
+    let volume = Proxy::mute("volume", &["POST "]);
+    let compute = Proxy::mute("compute", &["/os-volume_attachments"]);
+    let config = format!(
+        r#"
+        {}
+        resource "openstack_blockstorage_volume_v3" "v" {{
+          name     = "PREFIX"
+          size     = 1
+          metadata = {{ a = "1" }}
+        }}
+        resource "openstack_compute_instance_v2" "s" {{
+          name         = "PREFIX"
+          flavor_name  = "m1.tiny"
+          image_name   = "rig"
+          network_mode = "none"
+        }}
+        resource "openstack_compute_volume_attach_v2" "a" {{
+          instance_id = openstack_compute_instance_v2.s.id
+          volume_id   = openstack_blockstorage_volume_v3.v.id
+        }}"#,
+        through(&[("volume", &volume), ("compute", &compute)], ""),
+    );
+    let world = World::new("volumelost", &config);
+    for _ in 0..3 {
+        if world.run(&["apply", "-auto-approve", "-no-color"]).code == Some(0) {
+            break;
+        }
+    }
+    world.settle();
+    assert_eq!(world.there()["volumes"], ["plumb-e2e-volumelost"]);
+    assert_eq!(world.attrs(VOLUME)["metadata"], json!({ "a": "1" }));
+    for (proxy, word) in [(volume, "/volumes"), (compute, "/os-volume_attachments")] {
+        let seen = proxy.seen();
+        let posts = seen.iter().filter(|it| it.starts_with("POST ") && it.ends_with(word)).count();
+        assert_eq!(posts, 1, "{seen:#?}");
+    }
     world.end();
 }
