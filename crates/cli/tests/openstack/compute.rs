@@ -410,3 +410,79 @@ fn further_ports_and_answers_that_are_lost() {
     assert_eq!(world.api.get("network", &format!("/ports/{port}"))["port"]["device_id"], "");
     world.end();
 }
+
+/// From every state to every other is a way, and the server is the same one at its end.
+#[test]
+fn power_states() {
+    let with = |state: &str| {
+        bare(&format!("image_name = \"rig\"\nflavor_id = \"1\"\npower_state = \"{state}\""))
+    };
+    let world = World::new("power", &with("shutoff"));
+    world.settle();
+    assert_eq!(status(&world), "SHUTOFF");
+    let states = [
+        ("paused", "PAUSED"),
+        ("suspended", "SUSPENDED"),
+        ("rescued", "RESCUE"),
+        ("shelved_offloaded", "SHELVED_OFFLOADED"),
+        ("shutoff", "SHUTOFF"),
+    ];
+    for (state, told) in states {
+        world.in_place(SERVER, &with(state));
+        assert_eq!(status(&world), told);
+    }
+    // Another image and another size leave the power as it is.
+    let other = with("shutoff").replace("\"1\"", "\"2\"");
+    world.in_place(SERVER, &other);
+    assert_eq!(status(&world), "SHUTOFF");
+    world.config(&with("running"));
+    let said = world.fails(&["validate", "-no-color"]);
+    assert!(said.contains("power_state") && said.contains("main.tf line"), "{said}");
+    world.config(&other);
+    world.end();
+}
+
+/// The disk is a volume, and there is a second one; both go with the server.
+#[test]
+fn a_server_that_boots_from_a_volume() {
+    let config = |size: u32, rest: &str| {
+        format!(
+            r#"
+            data "openstack_images_image_v2" "rig" {{ name = "rig" }}
+            resource "openstack_blockstorage_volume_v3" "v" {{
+              name = "PREFIX"
+              size = 1
+            }}
+            resource "openstack_compute_instance_v2" "s" {{
+              name         = "PREFIX"
+              flavor_name  = "m1.tiny"
+              network_mode = "none"
+              block_device {{
+                uuid                  = data.openstack_images_image_v2.rig.id
+                source_type           = "image"
+                destination_type      = "volume"
+                volume_size           = {size}
+                boot_index            = 0
+                delete_on_termination = true
+              }}
+              block_device {{
+                uuid             = openstack_blockstorage_volume_v3.v.id
+                source_type      = "volume"
+                destination_type = "volume"
+                boot_index       = -1
+              }}
+              {rest}
+            }}"#
+        )
+    };
+    let world = World::new("bootvolume", &config(1, ""));
+    world.settle();
+    assert_eq!(world.there()["volumes"].len(), 2, "{:?}", world.there());
+    assert_eq!(server(&world)["image"], "");
+    world.in_place(SERVER, &config(1, "metadata = { a = \"1\" }"));
+    world.anew(SERVER, &config(2, "metadata = { a = \"1\" }"), "volume_size");
+    eventually("the old disk is gone", || world.there()["volumes"].len() == 2);
+    world.destroy();
+    eventually("the disk goes with its server", || world.there().is_empty());
+    world.end();
+}
