@@ -167,12 +167,7 @@ fn a_server_is_changed_where_it_is() {
     assert_eq!((&seen["metadata"]["c"], &seen["metadata"]["own"]), (&json!("3"), &json!("1")));
 
     // Nova tells neither password nor user data: once written, they are no reason for another server.
-    world.ok(&["state", "rm", SERVER]);
-    world.ok(&["import", "-no-color", SERVER, &id]);
-    let plan = world.plan();
-    assert!(plan.contains("0 to add, 1 to change, 0 to destroy"), "{plan}");
-    world.settle();
-    assert_eq!(world.id(SERVER), id);
+    world.imported_and_noted(SERVER);
 
     // Deleted by hand: made again. The port that was given to it is still there.
     world.api.delete("compute", &format!("/servers/{id}"));
@@ -388,13 +383,7 @@ fn further_ports_and_answers_that_are_lost() {
     world.imported(made);
     // Nobody knows whether a server got its ports when it was made: that it gets none by itself is
     // no reason for another one.
-    let id = world.id(SERVER);
-    world.ok(&["state", "rm", SERVER]);
-    world.ok(&["import", "-no-color", SERVER, &id]);
-    let plan = world.plan();
-    assert!(plan.contains("0 to add, 1 to change, 0 to destroy"), "{plan}");
-    world.settle();
-    assert_eq!(world.id(SERVER), id);
+    world.imported_and_noted(SERVER);
     // Taken out by hand: put in again. The one that was made goes with its attachment.
     let port = world.attrs(given)["port_id"].as_str().unwrap().to_owned();
     let path = format!("/servers/{}/os-interface/{port}", world.id(SERVER));
@@ -484,5 +473,69 @@ fn a_server_that_boots_from_a_volume() {
     eventually("the old disk is gone", || world.there()["volumes"].len() == 2);
     world.destroy();
     eventually("the disk goes with its server", || world.there().is_empty());
+    world.end();
+}
+
+#[test]
+fn networks_by_name() {
+    let config = |rest: &str| {
+        format!(
+            r#"
+            {NETWORK}
+            resource "openstack_networking_subnet_v2" "six" {{
+              network_id = openstack_networking_network_v2.n.id
+              ip_version = 6
+              cidr       = "fd00:15::/64"
+            }}
+            resource "openstack_networking_network_v2" "other" {{ name = "PREFIX-other" }}
+            resource "openstack_networking_subnet_v2" "other" {{
+              network_id = openstack_networking_network_v2.other.id
+              cidr       = "10.16.0.0/24"
+            }}
+            resource "openstack_compute_instance_v2" "s" {{
+              name        = "PREFIX"
+              flavor_name = "m1.tiny"
+              image_name  = "rig"
+              depends_on = [
+                openstack_networking_subnet_v2.n,
+                openstack_networking_subnet_v2.six,
+                openstack_networking_subnet_v2.other,
+              ]
+              {rest}
+            }}"#
+        )
+    };
+    let networks = |rest: &str| {
+        format!(
+            r#"
+            network {{ name = openstack_networking_network_v2.n.name }}
+            network {{
+              name = openstack_networking_network_v2.other.name
+              {rest}
+            }}"#
+        )
+    };
+    let none = "security_groups = []\ntags = []\nmetadata = {}\n";
+    let world = World::new("byname", &config(&format!("{none}{}", networks(""))));
+    world.settle();
+    let seen = world.attrs(SERVER);
+    assert_eq!(seen["access_ip_v4"], seen["network"][0]["fixed_ip_v4"], "{seen:#}");
+    assert_eq!(seen["access_ip_v6"], seen["network"][0]["fixed_ip_v6"], "{seen:#}");
+    // To write none is to write nothing: it is in the group that all are in.
+    assert_eq!(seen["security_groups"], json!(["default"]));
+    world.in_place(SERVER, &config(&networks("access_network = true")));
+    let seen = world.attrs(SERVER);
+    assert_eq!(seen["access_ip_v4"], seen["network"][1]["fixed_ip_v4"], "{seen:#}");
+    world.imported_and_noted(SERVER);
+    let groups = "security_groups = [\"none-such\"]\n";
+    world.config(&config(&format!("{groups}{}", networks("access_network = true"))));
+    let said = world.fails(&APPLY);
+    for it in ["No such security group", "none-such", "main.tf line"] {
+        assert!(said.contains(it), "{it:?} is not in {said}");
+    }
+    // Nothing says which of the two networks it is: it is not made.
+    world.config(&config("network_mode = \"auto\""));
+    let said = world.fails(&APPLY);
+    assert!(said.contains("several networks") && said.contains("main.tf line"), "{said}");
     world.end();
 }

@@ -101,13 +101,7 @@ fn an_image_from_a_file() {
     world.nothing_to_do();
     world.in_place(IMAGE, &config(&second.replace("true", "false")));
     // What it was made from is nowhere told: as it is written.
-    let id = world.id(IMAGE);
-    world.ok(&["state", "rm", IMAGE]);
-    world.ok(&["import", "-no-color", IMAGE, &id]);
-    let plan = world.plan();
-    assert!(plan.contains("0 to add, 1 to change, 0 to destroy"), "{plan}");
-    world.settle();
-    assert_eq!(world.id(IMAGE), id);
+    world.imported_and_noted(IMAGE);
     world.write("other.raw", "other");
     let third = second.replace("true", "false").replace("disk.raw", "other.raw");
     world.anew(IMAGE, &config(&third), "local_file_path");
@@ -211,13 +205,7 @@ fn a_snapshot() {
     // Another server: the snapshot is one of what was.
     world.in_place(SNAPSHOT, &config("b", second));
     // Brought in, it is told by Nova whose it is, and by nobody which properties are ours.
-    let id = world.id(SNAPSHOT);
-    world.ok(&["state", "rm", SNAPSHOT]);
-    world.ok(&["import", "-no-color", SNAPSHOT, &id]);
-    let plan = world.plan();
-    assert!(plan.contains("0 to add, 1 to change, 0 to destroy"), "{plan}");
-    world.settle();
-    assert_eq!(world.id(SNAPSHOT), id);
+    world.imported_and_noted(SNAPSHOT);
     world.anew(
         SNAPSHOT,
         &config("b", &format!("{second}\ntriggers = {{ day = \"2\" }}")),

@@ -133,3 +133,26 @@ fn answers_that_are_lost() {
     }
     world.end();
 }
+
+/// What a volume was made from is known of one that is brought in, too: it is not made anew.
+#[test]
+fn what_a_volume_was_made_from() {
+    let config = r#"
+        data "openstack_images_image_v2" "rig" { name = "rig" }
+        resource "openstack_blockstorage_volume_v3" "v" {
+          size     = 1
+          image_id = data.openstack_images_image_v2.rig.id
+        }
+        resource "openstack_blockstorage_volume_v3" "copy" {
+          name          = "PREFIX"
+          description   = ""
+          size          = 2
+          metadata      = {}
+          source_vol_id = openstack_blockstorage_volume_v3.v.id
+        }"#;
+    let world = World::new("volumefrom", config);
+    world.settle();
+    world.imported(VOLUME);
+    world.imported("openstack_blockstorage_volume_v3.copy");
+    world.end();
+}

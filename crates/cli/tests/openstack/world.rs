@@ -235,14 +235,27 @@ impl World {
     /// Forgets an object and brings it in again: the plan has nothing to do.
     #[track_caller]
     pub(crate) fn imported(&self, addr: &str) {
-        self.imported_as(addr, &self.id(addr));
+        self.brought_in(addr);
+        self.nothing_to_do();
+    }
+
+    /// The same, where the cloud does not tell all that is written: it is noted, and the object
+    /// stays the same one.
+    #[track_caller]
+    pub(crate) fn imported_and_noted(&self, addr: &str) {
+        let id = self.brought_in(addr);
+        let plan = self.plan();
+        assert!(plan.contains("0 to add, 1 to change, 0 to destroy"), "{plan}");
+        self.settle();
+        assert_eq!(self.id(addr), id);
     }
 
     #[track_caller]
-    pub(crate) fn imported_as(&self, addr: &str, id: &str) {
+    fn brought_in(&self, addr: &str) -> String {
+        let id = self.id(addr);
         self.ok(&["state", "rm", addr]);
-        self.ok(&["import", "-no-color", addr, id]);
-        self.nothing_to_do();
+        self.ok(&["import", "-no-color", addr, &id]);
+        id
     }
 
     /// Applies another configuration: the object stays the same one.

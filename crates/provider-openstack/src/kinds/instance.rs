@@ -35,6 +35,13 @@ impl Rules for Instance {
     }
 
     fn refine(input: &RefineInput<'_>, planned: &mut Planned) {
+        // None written is the same as nothing written: Nova makes no port without a group.
+        if input.config.get_attr("security_groups").is_some_and(|it| it.len() == Some(0)) {
+            match input.prior.and_then(|it| it.get_attr("security_groups")) {
+                Some(was) => planned.set("security_groups", was.clone()),
+                None => planned.unknown("security_groups"),
+            }
+        }
         let Some(prior) = input.prior else { return };
         let written = |name: &str| text(input.config, name);
         // The same text in another form, or Terraform's hash of it, is no change.
@@ -315,6 +322,16 @@ mod tests {
                 updated = ?
             "#]],
         );
+    }
+
+    #[test]
+    fn no_group_is_nothing_written() {
+        let groups = |names: &[&str]| {
+            let names = names.iter().map(|it| Value::string(*it)).collect();
+            ("security_groups", Value::set(plumb_model::value::Type::String, names))
+        };
+        let image = || ("image_id", Value::string("x"));
+        check(&[image(), groups(&["default"])], &[image(), groups(&[])], expect![[""]]);
     }
 
     #[test]

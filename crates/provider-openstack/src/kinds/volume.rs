@@ -126,6 +126,9 @@ fn observed(cloud: &Cloud, json: &Json, base: Option<&Value>) -> Value {
     // What it was made from is told in other words, or not at all.
     let source = ["image_id", "backup_id", "consistency_group_id", "source_replica"];
     crate::told::keep(&mut attrs, base, source);
+    if let (None, Some(image)) = (base, made_from(&json)) {
+        json::set(&mut attrs, "image_id", Value::string(image));
+    }
     let attachments = list_at(&json, "attachments").iter().map(|it| {
         let of = |key: &str| Value::string(str_at(it, key));
         Value::object([
@@ -138,6 +141,13 @@ fn observed(cloud: &Cloud, json: &Json, base: Option<&Value>) -> Value {
         json::set(&mut attrs, "attachment", Value::set(ty, attachments.collect()));
     }
     Value::object(attrs)
+}
+
+/// The image that a volume was made from. A copy of another volume only inherits what is told.
+fn made_from(volume: &Json) -> Option<&str> {
+    let copied = ["source_volid", "snapshot_id"].iter().any(|it| !str_at(volume, it).is_empty());
+    let image = str_at(json::at(volume, &["volume_image_metadata"]), "image_id");
+    (!copied && !image.is_empty()).then_some(image)
 }
 
 async fn get(cloud: &Cloud, id: &str) -> Result<Option<Json>, ApiError> {
@@ -402,5 +412,21 @@ impl Calls for Volume {
             Ok(()) => Outcome::deleted(),
             Err(failure) => Outcome::failed(failure),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn which_image() {
+        let mut volume = json!({
+            "snapshot_id": null, "source_volid": null, "volume_image_metadata": { "image_id": "i" },
+        });
+        assert_eq!(made_from(&volume), Some("i"));
+        volume["source_volid"] = "v".into();
+        assert_eq!(made_from(&volume), None);
+        assert_eq!(made_from(&json!({})), None);
     }
 }
