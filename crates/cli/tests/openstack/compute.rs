@@ -178,9 +178,9 @@ fn a_server_is_changed_where_it_is() {
     assert!(plan.contains("1 to add, 0 to change, 0 to destroy"), "{plan}");
     world.settle();
 
-    world.anew(SERVER, &config("b", first, &running), "key_pair");
+    world.replaces(&config("b", first, &running), "key_pair");
     let elsewhere = "uuid = openstack_networking_subnet_v2.other.network_id";
-    world.anew(SERVER, &config("b", elsewhere, &running), "uuid");
+    world.anew(SERVER, &config("a", elsewhere, &running), "uuid");
     world.end();
 }
 

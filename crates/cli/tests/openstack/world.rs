@@ -269,15 +269,21 @@ impl World {
         assert_eq!(self.id(addr), id, "it was changed in place");
     }
 
-    /// The plan says that a change of this argument needs a new object, and applying makes one.
+    /// The plan says that a change of this argument, and of no other, needs a new object.
     #[track_caller]
-    pub(crate) fn anew(&self, addr: &str, changed: &str, argument: &str) {
-        let id = self.id(addr);
+    pub(crate) fn replaces(&self, changed: &str, argument: &str) {
         self.config(changed);
         let plan = self.plan();
         let forced: Vec<_> =
             plan.lines().filter(|it| it.contains("# forces replacement")).collect();
         assert!(forced.len() == 1 && forced[0].contains(argument), "{plan}");
+    }
+
+    /// The same, and applying makes one.
+    #[track_caller]
+    pub(crate) fn anew(&self, addr: &str, changed: &str, argument: &str) {
+        let id = self.id(addr);
+        self.replaces(changed, argument);
         self.settle();
         assert_ne!(self.id(addr), id);
     }
