@@ -67,6 +67,17 @@ impl Api {
         &self.services[kind]
     }
 
+    /// What lets one in.
+    pub(crate) fn token(&self) -> &str {
+        &self.token
+    }
+
+    /// Gives one member of an image of Glance's another value.
+    pub(crate) fn patch(&self, service: &str, path: &str, member: &str, value: &Json) {
+        let body = json!([{ "op": "replace", "path": member, "value": value }]);
+        self.call("PATCH", service, path, Some(&body));
+    }
+
     /// The status, and what was said.
     pub(crate) fn call(
         &self,
@@ -75,12 +86,21 @@ impl Api {
         path: &str,
         body: Option<&Json>,
     ) -> (u16, Json) {
-        let request = ureq::http::Request::builder()
+        let mut request = ureq::http::Request::builder()
             .method(method)
             .uri(format!("{}{path}", self.services[service]))
             .header("X-Auth-Token", &self.token)
-            .header("OpenStack-API-Version", "compute 2.90")
-            .header("Content-Type", "application/json");
+            .header(
+                "Content-Type",
+                match method {
+                    // Only Glance's.
+                    "PATCH" => "application/openstack-images-v2.1-json-patch",
+                    _ => "application/json",
+                },
+            );
+        if service == "compute" {
+            request = request.header("OpenStack-API-Version", "compute 2.90");
+        }
         let body = body.map(Json::to_string).unwrap_or_default();
         let mut answer = self.agent.run(request.body(body).unwrap()).unwrap();
         let text = answer.body_mut().read_to_string().unwrap();

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use serde_json::json;
 
 use crate::api::Api;
-use crate::proxy::{Fate, Proxy};
+use crate::proxy::{Fate, Proxy, address, through};
 use crate::world::World;
 
 const NETWORK: &str = r#"resource "openstack_networking_network_v2" "n" { name = "PREFIX" }"#;
@@ -249,5 +249,83 @@ fn an_update_that_fails_halfway() {
     assert!(!plan.contains("description"), "{plan}");
     world.config(&config(&network, changed));
     world.settle();
+    world.end();
+}
+
+/// Before Neutron; the answer to the request of this number is something else.
+fn once(number: usize, fates: &'static [Fate]) -> Proxy {
+    let count = AtomicUsize::new(0);
+    Proxy::before(&address("network"), move |_| {
+        let now = count.fetch_add(1, Ordering::SeqCst) + 1;
+        now.checked_sub(number).and_then(|it| fates.get(it)).copied().unwrap_or(Fate::Pass)
+    })
+}
+
+const SIX: &str = r#"
+    resource "openstack_networking_network_v2" "n" {
+      count = 6
+      name  = "PREFIX-${count.index}"
+    }
+"#;
+
+/// A token that ends in the middle is replaced, unless that is forbidden or impossible.
+#[test]
+fn a_token_that_ends() {
+    let proxy = once(3, &[Fate::Answer(401)]);
+    let head = |proxy: &Proxy, more: &str| through(&[("network", proxy)], more) + SIX;
+    let mut world = World::new("token", &head(&proxy, ""));
+    world.settle();
+    assert_eq!(world.there()["networks"].len(), 6);
+    let posts = proxy.seen().iter().filter(|it| it.starts_with("POST")).count();
+    assert_eq!(posts, 7, "one of them was sent again");
+    world.destroy();
+
+    let proxy = once(3, &[Fate::Answer(401); 20]);
+    world.config(&head(&proxy, "allow_reauth = false"));
+    let said = world.fails(&APPLY);
+    has(&said, &["The token has expired or was revoked", "allow_reauth", "main.tf line"]);
+    assert!(world.there()["networks"].len() < 6);
+    world.config(&(through(&[], "") + SIX));
+    world.settle();
+    world.destroy();
+
+    // A token of a real person, which nobody can renew.
+    let proxy = once(3, &[Fate::Answer(401); 20]);
+    world.config(&head(&proxy, ""));
+    let names = ["OS_USERNAME", "OS_PASSWORD", "OS_USER_DOMAIN_ID"];
+    let given: Vec<_> = names.map(|it| (it.to_owned(), String::new())).into();
+    world.env.extend(given);
+    world.env.insert("OS_TOKEN".to_owned(), world.api.token().to_owned());
+    let said = world.fails(&APPLY);
+    has(&said, &["The token has expired or was revoked", "openstack token issue", "main.tf line"]);
+    assert!(!said.contains(world.api.token()), "{said}");
+    world.config(&(through(&[], "") + SIX));
+    world.settle();
+    world.env.insert("OS_TOKEN".to_owned(), "gAAAAAnone".to_owned());
+    let said = world.fails(&APPLY);
+    has(&said, &["openstack token issue", "main.tf line"]);
+    world.env.clear();
+    world.end();
+}
+
+/// A service that asks for patience is given it.
+#[test]
+fn a_service_that_is_too_busy() {
+    let proxy = once(1, &[Fate::Answer(503); 2]);
+    let config = through(&[("network", &proxy)], "") + NETWORK;
+    let world = World::new("busy", &config);
+    let begun = std::time::Instant::now();
+    world.apply();
+    assert!(begun.elapsed().as_secs() >= 2, "it asked for two seconds");
+    let seen = proxy.seen();
+    assert_eq!(seen.len(), 3, "{seen:#?}");
+    assert_eq!(world.there()["networks"], ["plumb-e2e-busy"]);
+    world.settle();
+    // A connection that is cut is another matter when something was to be made.
+    let proxy = once(1, &[Fate::Cut; 2]);
+    world.config(&(through(&[("network", &proxy)], "") + NETWORK));
+    world.nothing_to_do();
+    assert_eq!(proxy.seen().len(), 3, "reading is tried again");
+    world.config(&(through(&[], "") + NETWORK));
     world.end();
 }

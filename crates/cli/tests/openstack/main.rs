@@ -4,11 +4,15 @@
 
 mod api;
 mod calls;
+mod compute;
+mod every;
 mod failures;
+mod images;
 mod inside_others;
 mod kills;
 mod lab;
 mod networking;
 mod proxy;
 mod rest;
+mod volumes;
 mod world;

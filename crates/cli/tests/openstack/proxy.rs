@@ -4,6 +4,8 @@ use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 
+use crate::api::Api;
+
 /// What becomes of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Fate {
@@ -13,7 +15,8 @@ pub(crate) enum Fate {
     Cut,
     /// The service does it; nobody hears the answer.
     Mute,
-    /// The answer is this status with a word about it, and the service hears of nothing.
+    /// The answer is this status with a word about it, and the service hears of nothing. With 503
+    /// comes a wish for another try, in a second.
     Answer(u16),
 }
 
@@ -56,10 +59,56 @@ impl Proxy {
         Proxy { url, shared }
     }
 
+    /// Before a service of the rig's; of the requests that have one of these words in them, the
+    /// first with each is done, but nobody hears the answer.
+    pub(crate) fn mute(service: &str, words: &[&str]) -> Proxy {
+        let left: Mutex<Vec<String>> =
+            Mutex::new(words.iter().map(|it| (*it).to_owned()).collect());
+        Proxy::before(&address(service), move |asked| {
+            let mut left = left.lock().unwrap();
+            match left.iter().position(|it| asked.contains(it)) {
+                Some(place) => {
+                    left.remove(place);
+                    Fate::Mute
+                }
+                None => Fate::Pass,
+            }
+        })
+    }
+
     /// Forgets what was asked, and tells it: `GET /v2.0/ports?…`.
     pub(crate) fn seen(&self) -> Vec<String> {
         std::mem::take(&mut *self.shared.seen.lock().unwrap())
     }
+}
+
+/// Where a service of the rig's is, with its version and without a project.
+pub(crate) fn address(service: &str) -> String {
+    let admin = Api::admin();
+    let kind = if service == "volume" { "volumev3" } else { service };
+    let url = admin.service(kind).trim_end_matches(&admin.project);
+    url.trim_end_matches('/').to_owned()
+}
+
+/// A configuration's head with these services elsewhere, and more of the provider's arguments.
+pub(crate) fn through(proxies: &[(&str, &Proxy)], more: &str) -> String {
+    let overrides: String =
+        proxies.iter().map(|(service, it)| format!("    {service} = \"{}/\"\n", it.url)).collect();
+    format!(
+        r#"
+        terraform {{
+          required_providers {{
+            openstack = {{ source = "terraform-provider-openstack/openstack" }}
+          }}
+        }}
+        provider "openstack" {{
+          endpoint_overrides = {{
+        {overrides}
+          }}
+          {more}
+        }}
+        "#
+    )
 }
 
 /// One request a connection.
@@ -90,8 +139,9 @@ fn serve(mut client: TcpStream, shared: &Shared) -> Option<()> {
         Fate::Answer(status) => {
             let body = r#"{"message": "said by the test"}"#;
             let length = body.len();
+            let later = if status == 503 { "Retry-After: 1\r\n" } else { "" };
             let answer = format!(
-                "HTTP/1.1 {status} Said\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+                "HTTP/1.1 {status} Said\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n{later}Connection: close\r\n\r\n{body}"
             );
             return client.write_all(answer.as_bytes()).ok();
         }

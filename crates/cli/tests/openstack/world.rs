@@ -38,7 +38,9 @@ const COLLECTIONS: &[(&str, &str, &str, &str)] = &[
     ("compute", "/servers", "servers", "name"),
     ("compute", "/os-keypairs", "keypairs", "name"),
     ("compute", "/os-server-groups", "server_groups", "name"),
+    ("volumev3", "/volumes", "volumes", "name"),
     ("image", "/images?owner=PROJECT", "images", "name"),
+    ("image", "/images?owner=PROJECT&os_hidden=true", "images", "name"),
     ("network", "/floatingips?project_id=PROJECT", "floatingips", "floating_ip_address"),
     ("network", "/routers?project_id=PROJECT", "routers", "name"),
     ("network", "/trunks?project_id=PROJECT", "trunks", "name"),
@@ -230,6 +232,62 @@ impl World {
         instances.next().unwrap_or_else(|| panic!("no {addr} in {state:#}"))["attributes"].clone()
     }
 
+    /// Forgets an object and brings it in again: the plan has nothing to do.
+    #[track_caller]
+    pub(crate) fn imported(&self, addr: &str) {
+        self.brought_in(addr);
+        self.nothing_to_do();
+    }
+
+    /// The same, where the cloud does not tell all that is written: it is noted, and the object
+    /// stays the same one.
+    #[track_caller]
+    pub(crate) fn imported_and_noted(&self, addr: &str) {
+        let id = self.brought_in(addr);
+        let plan = self.plan();
+        assert!(plan.contains("0 to add, 1 to change, 0 to destroy"), "{plan}");
+        self.settle();
+        assert_eq!(self.id(addr), id);
+    }
+
+    #[track_caller]
+    fn brought_in(&self, addr: &str) -> String {
+        let id = self.id(addr);
+        self.ok(&["state", "rm", addr]);
+        self.ok(&["import", "-no-color", addr, &id]);
+        id
+    }
+
+    /// Applies another configuration: the object stays the same one.
+    #[track_caller]
+    pub(crate) fn in_place(&self, addr: &str, changed: &str) {
+        let id = self.id(addr);
+        self.config(changed);
+        let plan = self.plan();
+        assert!(plan.contains("0 to add,") && plan.contains("0 to destroy"), "{plan}");
+        self.settle();
+        assert_eq!(self.id(addr), id, "it was changed in place");
+    }
+
+    /// The plan says that a change of this argument, and of no other, needs a new object.
+    #[track_caller]
+    pub(crate) fn replaces(&self, changed: &str, argument: &str) {
+        self.config(changed);
+        let plan = self.plan();
+        let forced: Vec<_> =
+            plan.lines().filter(|it| it.contains("# forces replacement")).collect();
+        assert!(forced.len() == 1 && forced[0].contains(argument), "{plan}");
+    }
+
+    /// The same, and applying makes one.
+    #[track_caller]
+    pub(crate) fn anew(&self, addr: &str, changed: &str, argument: &str) {
+        let id = self.id(addr);
+        self.replaces(changed, argument);
+        self.settle();
+        assert_ne!(self.id(addr), id);
+    }
+
     #[track_caller]
     pub(crate) fn id(&self, addr: &str) -> String {
         self.attrs(addr)["id"].as_str().unwrap().to_owned()
@@ -244,7 +302,7 @@ impl World {
                 found.iter().map(|it| it[*name].as_str().unwrap_or_default().to_owned()).collect();
             names.sort();
             if !names.is_empty() {
-                all.insert(*key, names);
+                all.entry(*key).or_insert_with(Vec::new).extend(names);
             }
         }
         all
@@ -291,6 +349,10 @@ impl World {
                         delete(service, format!("{bare}/{}", it["name"].as_str().unwrap()));
                         continue;
                     }
+                    "images" => {
+                        let path = format!("{bare}/{}", id(&it));
+                        self.api.patch("image", &path, "/protected", &json!(false));
+                    }
                     "floatingips" => {
                         let inside = format!("/floatingips/{}/port_forwardings", id(&it));
                         for it in self.found("network", &inside, "port_forwardings") {
@@ -334,6 +396,22 @@ impl World {
     pub(crate) fn admin_quota(&self, quota: &Json) {
         let path = format!("/quotas/{}", self.api.project);
         self.admin.put("network", &path, &json!({ "quota": quota }));
+    }
+
+    /// The administrator.
+    pub(crate) fn admin(&self) -> &Api {
+        &self.admin
+    }
+
+    /// Takes away the flavors that have this world's name; tells which there were.
+    pub(crate) fn clear_flavors(&self) -> Vec<String> {
+        let all = self.admin.list("compute", "/flavors?is_public=None", "flavors");
+        let ours = all.iter().filter(|it| it["name"].as_str().unwrap().starts_with(&self.name));
+        let delete = |it: &Json| {
+            self.admin.delete("compute", &format!("/flavors/{}", it["id"].as_str().unwrap()));
+            it["name"].as_str().unwrap().to_owned()
+        };
+        ours.map(delete).collect()
     }
 
     /// The gateway of the network outside.

@@ -25,7 +25,7 @@ pub(crate) use calls::look_up;
 /// What Terraform's state has for the image of a server that boots from a volume.
 const NO_IMAGE: &str = "Attempt to boot from volume - no image supplied";
 
-/// The user data of a server that was brought in, where Nova does not tell it.
+/// What was said about a server that was brought in when it was made, where Nova does not tell.
 const NOT_TOLD: &str = "";
 
 pub(crate) struct Instance;
@@ -36,6 +36,13 @@ impl Rules for Instance {
     }
 
     fn refine(input: &RefineInput<'_>, planned: &mut Planned) {
+        // None written is the same as nothing written: Nova makes no port without a group.
+        if input.config.get_attr("security_groups").is_some_and(|it| it.len() == Some(0)) {
+            match input.prior.and_then(|it| it.get_attr("security_groups")) {
+                Some(was) => planned.set("security_groups", was.clone()),
+                None => planned.unknown("security_groups"),
+            }
+        }
         let Some(prior) = input.prior else { return };
         let written = |name: &str| text(input.config, name);
         // The same text in another form, or Terraform's hash of it, is no change.
@@ -43,6 +50,14 @@ impl Rules for Instance {
             && was.as_str().is_some_and(|was| user_data::same(was, now))
         {
             planned.set("user_data", was.clone());
+        }
+        // What was not told stays so until something is written.
+        for name in ["user_data", "network_mode"] {
+            if let Some(was) = prior.get_attr(name).filter(|it| it.as_str() == Some(NOT_TOLD))
+                && input.config.get_attr(name).is_none_or(Value::is_null)
+            {
+                planned.set(name, was.clone());
+            }
         }
         // `zone:host` is in `zone`.
         if let (Some(now), Some(was)) =
@@ -132,8 +147,9 @@ fn replacements(prior: &Value, planned: &mut Planned) {
         let Some(now) = planned.get(name) else { continue };
         let (known, now) = (now.is_known(), now.as_str());
         let harmless = match name {
-            "user_data" => was(name) == Some(NOT_TOLD),
+            "user_data" | "network_mode" if was(name) == Some(NOT_TOLD) => true,
             "network_mode" => now.unwrap_or("auto") == was(name).unwrap_or("auto"),
+            "user_data" => false,
             _ => now.is_none() || now == was("availability_zone"),
         };
         if now != was(name) && !harmless || !known {
@@ -306,6 +322,40 @@ mod tests {
                 image_name = ?
                 power_state = "active"
                 updated = ?
+            "#]],
+        );
+    }
+
+    #[test]
+    fn no_group_is_nothing_written() {
+        let groups = |names: &[&str]| {
+            let names = names.iter().map(|it| Value::string(*it)).collect();
+            ("security_groups", Value::set(plumb_model::value::Type::String, names))
+        };
+        let image = || ("image_id", Value::string("x"));
+        check(&[image(), groups(&["default"])], &[image(), groups(&[])], expect![[""]]);
+    }
+
+    #[test]
+    fn what_was_not_told_replaces_nothing() {
+        let text = |name, it: &str| (name, Value::string(it));
+        let image = || text("image_id", "x");
+        check(
+            &[image(), text("network_mode", NOT_TOLD)],
+            &[image(), text("network_mode", "none")],
+            expect![[r#"
+                network_mode = "none"
+                updated = ?
+            "#]],
+        );
+        check(&[image(), text("network_mode", NOT_TOLD)], &[image()], expect![[""]]);
+        check(
+            &[image(), text("network_mode", "auto")],
+            &[image(), text("network_mode", "none")],
+            expect![[r#"
+                network_mode = "none"
+                updated = ?
+                replace because of .network_mode
             "#]],
         );
     }

@@ -16,11 +16,11 @@ use crate::json::{self, list_at, str_at, wrapped};
 use crate::neutron::escaped;
 use crate::nova::{TOKEN, is_of};
 use crate::plan::{Planned, Rules};
-use crate::session::{ApiError, Service};
+use crate::session::{ApiError, Request, Service};
 use crate::table::{
     MAKE, Table, computed, id, opt, opt_computed, region, req, set, string_map, strings,
 };
-use crate::told::told;
+use crate::told::{is, told};
 
 pub(crate) struct Volume;
 
@@ -126,6 +126,9 @@ fn observed(cloud: &Cloud, json: &Json, base: Option<&Value>) -> Value {
     // What it was made from is told in other words, or not at all.
     let source = ["image_id", "backup_id", "consistency_group_id", "source_replica"];
     crate::told::keep(&mut attrs, base, source);
+    if let (None, Some(image)) = (base, made_from(&json)) {
+        json::set(&mut attrs, "image_id", Value::string(image));
+    }
     let attachments = list_at(&json, "attachments").iter().map(|it| {
         let of = |key: &str| Value::string(str_at(it, key));
         Value::object([
@@ -138,6 +141,13 @@ fn observed(cloud: &Cloud, json: &Json, base: Option<&Value>) -> Value {
         json::set(&mut attrs, "attachment", Value::set(ty, attachments.collect()));
     }
     Value::object(attrs)
+}
+
+/// The image that a volume was made from. A copy of another volume only inherits what is told.
+fn made_from(volume: &Json) -> Option<&str> {
+    let copied = ["source_volid", "snapshot_id"].iter().any(|it| !str_at(volume, it).is_empty());
+    let image = str_at(json::at(volume, &["volume_image_metadata"]), "image_id");
+    (!copied && !image.is_empty()).then_some(image)
 }
 
 async fn get(cloud: &Cloud, id: &str) -> Result<Option<Json>, ApiError> {
@@ -240,11 +250,8 @@ async fn change(
     }
     let path = format!("{path}/action");
     if change.of("size") {
-        tell(call, "Extending the volume");
-        let body = json!({ "os-extend": { "new_size": change.get("size").map(json::to_json) } });
-        let at = Path::default().attr("size");
-        let answer = cloud.session.post(Service::Volume, &path, &body).await;
-        answer.map_err(|it| it.failure("extend the volume").at(at))?;
+        let volume = get(cloud, id).await.map_err(failed)?.unwrap_or_default();
+        extend(cloud, call, &path, change, str_at(&volume, "status")).await?;
         settled(cloud, id, &["available", "in-use"], "extend the volume").await?;
     }
     if let Some(wanted) = change.str("volume_type").filter(|_| change.of("volume_type")) {
@@ -257,6 +264,33 @@ async fn change(
         settled(cloud, id, &["available", "in-use"], "change the type of the volume").await?;
     }
     Ok(())
+}
+
+/// Cinder takes a volume that is in a server from this version on.
+const ONLINE_SINCE: &str = "volume 3.42";
+
+/// Asks for a larger disk.
+async fn extend(
+    cloud: &Cloud,
+    call: &CallContext,
+    path: &str,
+    change: &Change<'_>,
+    status: &str,
+) -> Result<(), Failure> {
+    const DOING: &str = "extend the volume";
+    let at = || Path::default().attr("size");
+    let body = json!({ "os-extend": { "new_size": change.get("size").map(json::to_json) } });
+    let mut request = Request::new(reqwest::Method::POST, Service::Volume, path).json(&body);
+    if status == "in-use" {
+        if !is(change.planned, "enable_online_resize") {
+            let detail = "It is in a server. Set `enable_online_resize` to true, or take it out.";
+            return Err(Failure::new(format!("Cannot {DOING}"), detail).at(at()));
+        }
+        request = request.header("openstack-api-version", ONLINE_SINCE);
+    }
+    tell(call, "Extending the volume");
+    let answer = cloud.session.send(request).await;
+    answer.map(drop).map_err(|it| it.failure(DOING).at(at()))
 }
 
 #[async_trait]
@@ -378,5 +412,21 @@ impl Calls for Volume {
             Ok(()) => Outcome::deleted(),
             Err(failure) => Outcome::failed(failure),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn which_image() {
+        let mut volume = json!({
+            "snapshot_id": null, "source_volid": null, "volume_image_metadata": { "image_id": "i" },
+        });
+        assert_eq!(made_from(&volume), Some("i"));
+        volume["source_volid"] = "v".into();
+        assert_eq!(made_from(&volume), None);
+        assert_eq!(made_from(&json!({})), None);
     }
 }

@@ -185,9 +185,9 @@ fn imported(attrs: &mut Attrs, server: &Json) {
     let told = str_at(server, "OS-EXT-SRV-ATTR:user_data");
     let told = if told.is_empty() { NOT_TOLD.to_owned() } else { user_data::decoded(told) };
     json::set(attrs, "user_data", Value::string(told));
-    if server.get("addresses").and_then(Json::as_object).is_some_and(Map::is_empty) {
-        json::set(attrs, "network_mode", Value::string("none"));
-    }
+    // What has addresses now may have got them since.
+    let none = server.get("addresses").and_then(Json::as_object).is_some_and(Map::is_empty);
+    json::set(attrs, "network_mode", Value::string(if none { "none" } else { NOT_TOLD }));
     let drive = str_at(server, "config_drive");
     json::set(attrs, "config_drive", Value::bool(drive == "True"));
 }

@@ -103,7 +103,7 @@ fn place() -> Vec<Field> {
             .one_of(&["auto", "none"])
             .excludes(&["network"])
             .local(),
-        opt_computed("security_groups", string_set(), "Its security groups, by name or identifier. They are those of the ports that it makes itself; a port that is given to it has its own.")
+        opt_computed("security_groups", string_set(), "Its security groups, by name or identifier. They are those of the ports that it makes itself; a port that is given to it has its own. Left out or empty, the project's default one.")
             .local(),
     ]
 }
@@ -172,8 +172,12 @@ fn inside() -> Vec<Field> {
 /// What is only read.
 fn told() -> Vec<Field> {
     vec![
-        computed("access_ip_v4", TEXT, "An IPv4 address to reach it by.").local(),
-        computed("access_ip_v6", TEXT, "An IPv6 address to reach it by, in brackets.").local(),
+        computed("access_ip_v4", TEXT, "An IPv4 address to reach it by.")
+            .follows(&["network"])
+            .local(),
+        computed("access_ip_v6", TEXT, "An IPv6 address to reach it by, in brackets.")
+            .follows(&["network"])
+            .local(),
         computed("all_metadata", string_map(), "All its metadata.")
             .key("metadata")
             .follows(&["metadata"]),
