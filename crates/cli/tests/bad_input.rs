@@ -239,7 +239,8 @@ fn unknown_types_and_providers() {
                   ^^^^^^^^^^^^^^^^^^^^^^^^^^^
 
             The provider registry.terraform.io/hashicorp/aws is not compiled into plumb.
-            It has: kreuzwerker/docker, plumb/netns, terraform.io/builtin/terraform.
+            It has: kreuzwerker/docker, plumb/netns,
+            terraform-provider-openstack/openstack, terraform.io/builtin/terraform.
         "#]],
     );
 }

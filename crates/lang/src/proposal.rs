@@ -23,7 +23,7 @@ pub fn proposal(
     let proposed = propose(&schema.block, written, prior);
     match schema.refine {
         Some(refine) => refine(RefineInput { config: written, prior, proposed, replaced, facts }),
-        None => Refined { planned: proposed, replace: Vec::new() },
+        None => Refined::new(proposed),
     }
 }
 

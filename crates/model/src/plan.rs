@@ -48,6 +48,8 @@ pub struct Change {
     pub reason: Option<Reason>,
     /// The changed attributes that need a new object.
     pub replace_paths: Vec<Path>,
+    /// What the change means for those who use the object: a sentence each.
+    pub says: Vec<Arc<str>>,
     /// Where it was before a `moved` block.
     pub moved_from: Option<Addr>,
     /// The id it is brought in by.

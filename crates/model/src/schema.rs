@@ -43,6 +43,8 @@ pub struct ResourceSchema {
     pub local: bool,
     /// What it works with though it does not name it.
     pub companions: &'static [Companion],
+    /// A replacement is made before the old object goes, unless the configuration says otherwise.
+    pub create_first: bool,
 }
 
 /// Resources that another works with though neither names the other: a floating IP and the router
@@ -87,6 +89,17 @@ pub struct Refined {
     pub planned: Value,
     /// Besides what the schema marks: changes that need a new object.
     pub replace: Vec<Path>,
+    /// The new object cannot be beside the old one, whatever order was asked for.
+    pub delete_first: bool,
+    /// What the change means for those who use the object: a sentence each, for the plan.
+    pub says: Vec<Arc<str>>,
+}
+
+impl Refined {
+    /// A promise, and nothing more to say.
+    pub fn new(planned: Value) -> Refined {
+        Refined { planned, replace: Vec::new(), delete_first: false, says: Vec::new() }
+    }
 }
 
 /// Something wrong with a configuration.
@@ -207,6 +220,7 @@ impl ResourceSchema {
             validate: None,
             local: false,
             companions: &[],
+            create_first: false,
         }
     }
 }

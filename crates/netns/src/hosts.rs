@@ -8,6 +8,7 @@ mod init;
 mod layout;
 mod limits;
 mod root;
+mod user;
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -321,6 +322,7 @@ impl Hosts {
             Some((argument, words)) => {
                 let refusal = match argument {
                     "command" => Refusal::new("Command not found", sentence(words)),
+                    "user" => Refusal::new("Invalid user", sentence(words)),
                     _ => not_made(&words),
                 };
                 Err(if argument.is_empty() { refusal } else { refusal.at(argument) })
@@ -345,8 +347,10 @@ impl Running {
             Command::Ended(status, None) => ended(status).1.is_some(),
             _ => false,
         };
-        let start =
-            |it: &Host| (it.root.clone(), it.command.clone(), it.env.clone(), it.files.clone());
+        let start = |it: &Host| {
+            let what = (it.root.clone(), it.command.clone(), it.user.clone());
+            (what, it.env.clone(), it.files.clone())
+        };
         let check = |it: &Host| it.health.as_ref().map(|it| it.command.clone());
         !killed && start(&self.spec) == start(spec) && check(&self.spec) == check(spec)
     }

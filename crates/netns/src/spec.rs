@@ -244,6 +244,9 @@ pub struct Host {
     pub root: Root,
     /// What runs in it. Empty: nothing.
     pub command: Vec<String>,
+    /// As whom: a name or number of its own, with or without `:group`. None: root.
+    #[serde(default)]
+    pub user: Option<String>,
     /// Its environment.
     pub env: BTreeMap<String, String>,
     /// Files written before the command starts: path to content.

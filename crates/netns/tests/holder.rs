@@ -214,6 +214,7 @@ fn cables(folder: &Path) {
             interfaces: Vec::new(),
             root: Root::Machine,
             command: Vec::new(),
+            user: None,
             env: Default::default(),
             files: Default::default(),
             restart: Restart::No,

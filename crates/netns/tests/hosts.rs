@@ -16,12 +16,13 @@ use plumb_netns::enter::ENTER;
 use plumb_netns::spec::*;
 use plumb_netns::wire::{Given, Reply, Request};
 
-const CASES: [Case; 11] = [
+const CASES: [Case; 12] = [
     ("a command runs among its own processes, under its own name", alone),
     ("its files are its own", files),
     ("a command that ends is told, and started again if so wished", ends),
     ("health is checked", health),
     ("a command that does not exist makes no host", no_command),
+    ("a command runs as who it is to run as", users),
     ("what was killed is told and repaired", killed),
     ("nothing is left of a host that is gone", gone),
     ("a snapshot is cloned and restored", snapshots),
@@ -40,6 +41,7 @@ fn host(name: &str, command: &[&str]) -> Host {
         interfaces: Vec::new(),
         root: Root::Machine,
         command: command.iter().map(|it| (*it).to_owned()).collect(),
+        user: None,
         env: BTreeMap::new(),
         files: BTreeMap::new(),
         restart: Restart::No,
@@ -164,6 +166,35 @@ fn no_command(folder: &Path) {
     match create(&mut client, "t", Spec::Host(folder)) {
         Reply::Refused { refusal, .. } => assert_eq!(refusal.argument.as_deref(), Some("folder")),
         other => panic!("{other:?}"),
+    }
+}
+
+fn users(folder: &Path) {
+    let mut client = Client::start(folder).unwrap();
+    let as_who = |user: &str| {
+        let script = "echo $(id -u):$(id -g) $HOME; exec sleep 60";
+        Host { user: Some(user.into()), ..shell("web", script) }
+    };
+    let refused =
+        |client: &mut Client, user: &str| match create(client, "t", Spec::Host(as_who(user))) {
+            Reply::Refused { refusal, left: None } => {
+                assert_eq!(refusal.argument.as_deref(), Some("user"), "{refusal:?}");
+                refusal.detail
+            }
+            other => panic!("{other:?}"),
+        };
+    let nobody = refused(&mut client, "nobody-of-that-name");
+    assert!(nobody.contains("here is no user"), "{nobody}");
+    if rustix::process::getuid().is_root() {
+        make(&mut client, Spec::Host(as_who("daemon:4242")));
+        wait("it says who it is", || log(&mut client, "web") == "1:4242 /usr/sbin\n");
+        // Another user starts it anew.
+        update(&mut client, as_who("12345"));
+        wait("it is somebody else", || log(&mut client, "web").ends_with("12345:12345 /\n"));
+    } else {
+        assert!(refused(&mut client, "daemon").contains("root"));
+        make(&mut client, Spec::Host(as_who("root")));
+        wait("it is root there", || log(&mut client, "web") == "0:0 /root\n");
     }
 }
 

@@ -129,6 +129,7 @@ fn host(name: &str, network: &str, groups: &[&str]) -> Spec {
         interfaces: vec![Interface::Own(port)],
         root: Root::Machine,
         command: Vec::new(),
+        user: None,
         env: BTreeMap::new(),
         files: BTreeMap::new(),
         restart: Restart::No,

@@ -1,5 +1,7 @@
 //! One instance: what is written and what is there, to what will be.
 
+use std::sync::Arc;
+
 use plumb_diag::{Diagnostic, Diagnostics, Span};
 use plumb_lang::config::IgnoreChanges;
 use plumb_lang::proposal::{ignore_changes, proposal};
@@ -37,6 +39,8 @@ pub(crate) struct Compared {
     pub(crate) after: Value,
     pub(crate) reason: Option<Reason>,
     pub(crate) replace_paths: Vec<Path>,
+    /// What it means for those who use the object.
+    pub(crate) says: Vec<Arc<str>>,
 }
 
 /// Compares one instance. Reads only its arguments.
@@ -60,15 +64,16 @@ pub(crate) fn compare(it: Comparison<'_>, diagnostics: &mut Diagnostics) -> Comp
     let mut refine = |prior: Option<&Value>| proposal(schema, &written, prior, replaced, facts);
     let marked = |planned: &Value| marked_like(planned, config);
     let Some((object, stored)) = prior.zip(stored.as_ref()) else {
-        let planned = refine(None).planned;
+        let Refined { planned, says, .. } = refine(None);
         return Compared {
             action: Action::Create,
             after: marked(&planned),
             reason: None,
             replace_paths: Vec::new(),
+            says,
         };
     };
-    let Refined { planned, mut replace } = refine(Some(stored));
+    let Refined { planned, mut replace, delete_first, says } = refine(Some(stored));
     replace.extend(replacing(&schema.block, stored, &planned));
     replace.sort();
     replace.dedup();
@@ -80,16 +85,18 @@ pub(crate) fn compare(it: Comparison<'_>, diagnostics: &mut Diagnostics) -> Comp
         forced
     };
     if reason.is_some() {
-        let planned = refine(None).planned;
+        let Refined { planned, says, .. } = refine(None);
+        let order = if delete_first { ReplaceOrder::DeleteFirst } else { order };
         return Compared {
             action: Action::Replace(order),
             after: marked(&planned),
             reason,
             replace_paths: replace,
+            says,
         };
     }
     let after = marked(&planned);
     let action =
         if planned == *stored && after == object.attrs { Action::Keep } else { Action::Update };
-    Compared { action, after, reason: None, replace_paths: Vec::new() }
+    Compared { action, after, reason: None, replace_paths: Vec::new(), says }
 }

@@ -104,6 +104,7 @@ impl Walk<'_> {
                 after: None,
                 reason,
                 replace_paths: Vec::new(),
+                says: Vec::new(),
                 moved_from,
                 importing: None,
                 provider: object.provider,

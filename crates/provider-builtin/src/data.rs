@@ -41,11 +41,11 @@ fn refine(it: RefineInput<'_>) -> Refined {
         }
     };
     if changed.is_empty() {
-        return Refined { planned: proposed, replace: Vec::new() };
+        return Refined::new(proposed);
     }
     let mut planned = proposed.as_map().cloned().unwrap_or_default();
     planned.extend(changed.into_iter().map(|(name, value)| (name.into(), value)));
-    Refined { planned: Value::object(planned), replace: Vec::new() }
+    Refined::new(Value::object(planned))
 }
 
 /// The object as it is after the call.

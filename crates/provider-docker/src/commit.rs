@@ -26,7 +26,7 @@ pub(crate) fn refine(input: RefineInput<'_>) -> Refined {
             }
         }
     }
-    Refined { planned: input.proposed, replace }
+    Refined { replace, ..Refined::new(input.proposed) }
 }
 
 fn name(args: Args<'_>) -> String {

@@ -51,7 +51,7 @@ pub(crate) fn refine(input: RefineInput<'_>) -> Refined {
     {
         replace.push(Path::default().attr("name"));
     }
-    Refined { planned: with(&input.proposed, [("context_hash", hash)]), replace }
+    Refined { replace, ..Refined::new(with(&input.proposed, [("context_hash", hash)])) }
 }
 
 pub(crate) fn validate(config: &Value) -> Vec<Problem> {

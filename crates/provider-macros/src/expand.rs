@@ -45,6 +45,7 @@ pub(crate) fn resource(item: &Struct) -> TokenStream {
                     validate: #validate,
                     local: #local,
                     companions: &[],
+                    create_first: false,
                 }
             }
         }

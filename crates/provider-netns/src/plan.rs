@@ -56,7 +56,9 @@ pub(crate) fn refine<S: Shape>(input: RefineInput<'_>) -> Refined {
     let rules = S::RULES;
     let RefineInput { config, prior, proposed, replaced, .. } = input;
     let replace = prior.map_or_else(Vec::new, |it| followed(&rules, it, replaced));
-    let Some(attrs) = proposed.as_map() else { return Refined { planned: proposed, replace } };
+    let Some(attrs) = proposed.as_map() else {
+        return Refined { replace, ..Refined::new(proposed) };
+    };
     let mut planned = attrs.clone();
     planned.insert("drift".into(), Value::list(Type::String, Vec::new()));
     if let Some(id) = id(&rules, &planned) {
@@ -65,7 +67,7 @@ pub(crate) fn refine<S: Shape>(input: RefineInput<'_>) -> Refined {
     match prior {
         None => {}
         Some(prior) if prior.as_map() == Some(&planned) => {
-            return Refined { planned: Value::object(planned), replace };
+            return Refined { replace, ..Refined::new(Value::object(planned)) };
         }
         Some(prior) => changing(&rules, config, prior, &mut planned),
     }
@@ -75,7 +77,7 @@ pub(crate) fn refine<S: Shape>(input: RefineInput<'_>) -> Refined {
             set(&mut planned, choice.attribute, Value::null);
         }
     }
-    Refined { planned: Value::object(planned), replace }
+    Refined { replace, ..Refined::new(Value::object(planned)) }
 }
 
 /// In an update what may come out otherwise is not promised.

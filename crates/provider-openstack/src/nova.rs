@@ -47,6 +47,18 @@ pub(crate) async fn action(cloud: &Cloud, id: &str, body: &Json) -> Result<Json,
     patiently(BUSY_MAX, is_busy, || cloud.session.post(Service::Compute, &path, body)).await
 }
 
+/// The last of what a server wrote to its console, at most `bytes_max` of it.
+pub(crate) async fn console(cloud: &Cloud, id: &str, bytes_max: u64) -> Result<String, Failure> {
+    let answer = action(cloud, id, &json!({ "os-getConsoleOutput": {} })).await;
+    let answer = answer.map_err(|it| it.failure("read the console of the server"))?;
+    let text = str_at(&answer, "output");
+    let mut start = text.len().saturating_sub(usize::try_from(bytes_max).unwrap_or(usize::MAX));
+    while !text.is_char_boundary(start) {
+        start += 1;
+    }
+    Ok(text[start..].to_owned())
+}
+
 /// An action without arguments.
 pub(crate) async fn command(cloud: &Cloud, id: &str, name: &str) -> Result<Json, ApiError> {
     action(cloud, id, &json!({ name: null })).await

@@ -13,6 +13,9 @@ pub(crate) trait Rules {
     /// What it works with though it does not name it.
     const COMPANIONS: &'static [Companion] = &[];
 
+    /// A replacement is made before the old object goes.
+    const CREATE_FIRST: bool = false;
+
     /// Its rows.
     fn table() -> &'static Table;
 
@@ -32,6 +35,10 @@ pub(crate) struct Planned {
     pub(crate) attrs: BTreeMap<Arc<str>, Value>,
     /// Changes that need a new object, besides those that the rows mark.
     pub(crate) replace: Vec<plumb_model::value::Path>,
+    /// The new object cannot be beside the old one.
+    pub(crate) delete_first: bool,
+    /// What the change means for those who use the object.
+    pub(crate) says: Vec<Arc<str>>,
 }
 
 impl Planned {
@@ -58,6 +65,7 @@ pub(crate) fn schema<R: Rules>() -> ResourceSchema {
         refine: Some(refine::<R>),
         validate: Some(validate::<R>),
         companions: R::COMPANIONS,
+        create_first: R::CREATE_FIRST,
         ..R::table().schema()
     }
 }
@@ -71,14 +79,24 @@ fn validate<R: Rules>(config: &Value) -> Vec<Problem> {
 fn refine<R: Rules>(mut input: RefineInput<'_>) -> Refined {
     let proposed = std::mem::replace(&mut input.proposed, Value::NULL);
     let Some(attrs) = proposed.as_map() else {
-        return Refined { planned: proposed, replace: Vec::new() };
+        return Refined::new(proposed);
     };
-    let mut planned = Planned { attrs: attrs.clone(), replace: Vec::new() };
+    let mut planned = Planned {
+        attrs: attrs.clone(),
+        replace: Vec::new(),
+        delete_first: false,
+        says: Vec::new(),
+    };
     if let Some(prior) = input.prior {
         follow(&R::table().fields, input.config, prior, &mut planned.attrs);
     }
     R::refine(&input, &mut planned);
-    Refined { planned: Value::object(planned.attrs), replace: planned.replace }
+    Refined {
+        replace: planned.replace,
+        delete_first: planned.delete_first,
+        says: planned.says,
+        ..Refined::new(Value::object(planned.attrs))
+    }
 }
 
 /// What comes out anew when something changes is not promised.

@@ -12,9 +12,9 @@ use plumb_model::state::Token;
 use plumb_model::value::{Path, Value};
 use plumb_provider::{CallContext, Connection, Edge, Failure, Outcome, Provider, ReadRequest};
 
-use crate::cloud::Cloud;
+use crate::cloud::{Cloud, id_of};
 use crate::session::Session;
-use crate::{config, data, kinds};
+use crate::{config, data, kinds, nova};
 
 /// How long a service may go on with what was asked of it before we were killed: nothing tells what
 /// it is about to make.
@@ -133,6 +133,15 @@ impl Connection for CloudConnection {
             Ok(calls) => calls.delete(&self.0, call, prior).await,
             Err(failure) => Outcome::failed(failure),
         }
+    }
+
+    /// What a server wrote to its console.
+    async fn logs(&self, kind: &Kind, object: &Remote, bytes_max: u64) -> Result<String, Failure> {
+        if &**kind != "openstack_compute_instance_v2" {
+            let detail = "Servers do: openstack_compute_instance_v2.";
+            return Err(Failure::new(format!("A {} keeps no log", &**kind), detail));
+        }
+        nova::console(&self.0, id_of(object), bytes_max).await
     }
 }
 

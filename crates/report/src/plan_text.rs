@@ -308,6 +308,9 @@ fn comment(key: &ObjectKey, change: &Change, style: Style) -> String {
     if let Some(because) = because(key, change) {
         let _ = write!(text, "\n  # ({because})");
     }
+    for says in &change.says {
+        let _ = write!(text, "\n  # ({says})");
+    }
     if key.deposed.is_some() && change.action == Action::Delete {
         text += "\n  # (left over from a partially-failed replacement of this instance)";
     }

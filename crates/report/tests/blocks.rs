@@ -72,6 +72,7 @@ fn change(action: Action, before: Option<Value>, after: Option<Value>) -> Change
         after,
         reason: None,
         replace_paths: Vec::new(),
+        says: Vec::new(),
         moved_from: None,
         importing: None,
         provider: Arc::new(ProviderAddr {
@@ -303,6 +304,7 @@ fn every_other_action_and_reason() {
         |reason| because(reason, change(Action::Replace(ReplaceOrder::CreateFirst), it(), it()));
     let delete = |reason| because(reason, change(Action::Delete, it(), None));
     let moved = Change {
+        says: Vec::new(),
         moved_from: Some("box.old".parse().expect("an address")),
         ..change(Action::Update, it(), Some(object(&[("id", "1".into()), ("name", "b".into())])))
     };

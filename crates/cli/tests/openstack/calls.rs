@@ -1,5 +1,7 @@
 //! How many requests commands make: few, however many objects there are.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use serde_json::{Value as Json, json};
 
 use crate::api::{Api, rig};
@@ -123,4 +125,22 @@ fn five_hundred_ports_in_five() {
     let ports: Vec<_> = seen.iter().filter(|it| it.contains("/ports?")).collect();
     assert_eq!(ports.len(), 5, "{seen:#?}");
     assert_eq!(seen.len(), 6, "{seen:#?}");
+}
+
+/// A connection that breaks while something is read is not worth a word: it is read again.
+#[test]
+fn a_read_that_breaks_off_is_read_again() {
+    let network = Api::admin().service("network").trim_end_matches("/v2.0").to_owned();
+    let broken = AtomicUsize::new(0);
+    let proxy = Proxy::before(&network, move |asked| {
+        let first = asked.contains("/ports?") && broken.fetch_add(1, Ordering::SeqCst) == 0;
+        if first { Fate::Cut } else { Fate::Pass }
+    });
+    let world = World::new("cut", &config(2, &proxy));
+    world.apply();
+    proxy.seen();
+    world.nothing_to_do();
+    let asked = proxy.seen().iter().filter(|it| it.contains("/ports?")).count();
+    assert_eq!(asked, 2, "once cut, once answered");
+    world.end();
 }

@@ -14,7 +14,8 @@ pub(crate) fn lab(name: &str) -> World {
             std::fs::copy(entry.path(), world.path().join(name)).unwrap();
         }
     }
-    world.vars = vec![format!("-var=prefix={}", world.name), "-var=image=rig".to_owned()];
+    world.vars = vec![format!("-var=prefix={}", world.name)];
+    world.env.insert("TF_VAR_image".to_owned(), "rig".to_owned());
     world
 }
 
@@ -49,6 +50,12 @@ fn the_whole_lab() {
     eventually("the outside answers", || {
         world.inside(&machine, &["ping", "-c1", "-W1", &gateway]).code == Some(0)
     });
+
+    // What it wrote to its console.
+    let console = world.ok(&["logs", "openstack_compute_instance_v2.vm"]);
+    assert!(!console.trim().is_empty());
+    let said = world.fails(&["logs", "openstack_networking_network_v2.net"]);
+    assert!(said.contains("keeps no log"), "{said}");
 
     second(&mut world, &machine, &inside);
     let snapshot = snapshot(&mut world, &machine);
@@ -95,6 +102,7 @@ fn restore(world: &mut World, machine: &str, address: &str, snapshot: &str) {
     world.vars.push(format!("-var=restore_from={snapshot}"));
     let plan = world.plan();
     assert!(plan.contains("0 to add, 1 to change, 0 to destroy"), "{plan}");
+    assert!(plan.contains("# (it is rebuilt from the image"), "{plan}");
     world.settle();
     assert_eq!(text(world, "machine"), machine);
     let server = world.api.get("compute", &format!("/servers/{machine}"))["server"].clone();
@@ -105,7 +113,7 @@ fn restore(world: &mut World, machine: &str, address: &str, snapshot: &str) {
 fn resize(world: &mut World, machine: &str, address: &str) {
     world.vars.push("-var=flavor=m1.small".to_owned());
     let plan = world.plan();
-    assert!(plan.contains("to destroy") && plan.contains("0 to destroy"), "{plan}");
+    assert!(plan.contains("0 to destroy") && plan.contains("# (it is resized"), "{plan}");
     world.settle();
     assert_eq!(text(world, "machine"), machine);
     let server = world.api.get("compute", &format!("/servers/{machine}"))["server"].clone();

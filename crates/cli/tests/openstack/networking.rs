@@ -270,11 +270,14 @@ fn security_group_and_rules() {
     let id = world.id(rule);
     world.ok(&["state", "rm", rule]);
     world.ok(&["import", "-no-color", rule, &id]);
-    world.anew(
-        rule,
-        &config("name = \"PREFIX-b\"", "protocol = \"icmp\""),
-        &["port_range_max", "port_range_min", "protocol"],
-    );
+    let described = format!("{ssh}\ndescription = \"who\"");
+    world.anew(rule, &config("name = \"PREFIX-b\"", &described), &["description"]);
+    // The new rule is there before the old one goes: what both allow passes all the while.
+    let icmp = config("name = \"PREFIX-b\"", "protocol = \"icmp\"");
+    world.config(&icmp);
+    let plan = world.plan();
+    assert!(plan.contains("+/- resource \"openstack_networking_secgroup_rule_v2\""), "{plan}");
+    world.anew(rule, &icmp, &["port_range_max", "port_range_min", "protocol", "description"]);
     // Rules that come with a new group are not wanted.
     let bare = config("name = \"PREFIX-c\"\ndelete_default_rules = true", "protocol = \"icmp\"");
     world.config(&bare);

@@ -167,7 +167,7 @@ fn refine(it: RefineInput<'_>) -> Refined {
     let mut planned = it.proposed.as_map().cloned().unwrap_or_default();
     let hash = if name.is_wholly_known() { (it.facts)("hash", &name) } else { None };
     planned.insert("hash".into(), hash.unwrap_or_else(|| Value::unknown(Type::String)));
-    Refined { planned: Value::object(planned), replace: Vec::new() }
+    Refined::new(Value::object(planned))
 }
 
 #[async_trait]

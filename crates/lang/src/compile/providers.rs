@@ -134,7 +134,10 @@ impl Compiler<'_> {
             provider,
             provider_node,
             schema: schema.clone(),
-            create_before_destroy: block.lifecycle.create_before_destroy == Some(true),
+            create_before_destroy: block
+                .lifecycle
+                .create_before_destroy
+                .unwrap_or(schema.create_first),
         };
         Some(self.add(id, NodeKind::Resource(Arc::new(node)), Some(block.span)))
     }

@@ -31,6 +31,7 @@ fn host(name: &str, interfaces: Vec<Interface>) -> Spec {
         interfaces,
         root: Root::Machine,
         command: Vec::new(),
+        user: None,
         env: BTreeMap::new(),
         files: BTreeMap::new(),
         restart: Restart::No,

@@ -14,6 +14,7 @@ use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, WaitOptions};
 
 use super::root::{self, Layers};
+use super::user;
 use crate::hosts::confine::confine;
 use crate::hosts::fork::fork;
 use crate::spec::Host;
@@ -213,20 +214,40 @@ fn start(
         let _ = rustix::process::setsid();
         let _ = rustix::stdio::dup2_stdout(&files.log);
         let _ = rustix::stdio::dup2_stderr(&files.log);
-        let error = match confine() {
-            Ok(()) => become_program(&host.name, command, &host.env),
-            Err(error) => error,
+        let (argument, words) = match confine().map_err(|it| ("", it.to_string())) {
+            Err(failed) => failed,
+            Ok(()) => match become_user(host) {
+                Err(words) => ("user", words),
+                Ok(home) => {
+                    let more = home.iter().map(|it| (&it.0, &it.1)).chain(&host.env);
+                    let error = become_program(&host.name, command, more);
+                    let program = command.first().map_or("", String::as_str);
+                    (
+                        "command",
+                        match error.kind() {
+                            io::ErrorKind::NotFound => {
+                                format!("there is no program {program:?} in it")
+                            }
+                            _ => format!("{program:?} cannot be run in it: {error}"),
+                        },
+                    )
+                }
+            },
         };
         if let Some(ready) = ready.and_then(|it| it.try_clone().ok()) {
-            let program = command.first().map_or("", String::as_str);
-            let words = match error.kind() {
-                io::ErrorKind::NotFound => format!("there is no program {program:?} in it"),
-                _ => format!("{program:?} cannot be run in it: {error}"),
-            };
-            let _ = write!(File::from(ready), "command\n{words}");
+            let _ = write!(File::from(ready), "{argument}\n{words}");
         }
         127
     })
+}
+
+/// Becomes the user that was asked for; where that one is at home.
+fn become_user(host: &Host) -> Result<Option<(String, String)>, String> {
+    let Some(name) = &host.user else { return Ok(None) };
+    let text = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
+    let account = user::find(name, &text("/etc/passwd"), &text("/etc/group"))?;
+    user::become_it(&account).map_err(|it| it.to_string())?;
+    Ok(Some(("HOME".to_owned(), account.home)))
 }
 
 /// The environment of a host's processes.

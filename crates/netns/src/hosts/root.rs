@@ -131,6 +131,12 @@ fn machine(layers: &Layers) -> io::Result<()> {
             continue;
         }
         fs::create_dir_all(&at)?;
+        if closed(&entry.path()) {
+            let own = layers.upper.join(name);
+            fs::create_dir_all(&own)?;
+            mount_bind(&own, &at)?;
+            continue;
+        }
         own_folders(&entry.path(), &layers.upper.join(name), name)?;
         match overlay(layers, &entry.path(), name, &at) {
             // With mounts of the machine's below it. It is empty in the host.
@@ -142,6 +148,13 @@ fn machine(layers: &Layers) -> io::Result<()> {
         fs::create_dir_all(layers.root.join(name))?;
     }
     Ok(())
+}
+
+/// Whether a folder of the machine's is not for us, as the home of its root mostly is. An overlay could not look
+/// into it either; the host has an empty one instead.
+fn closed(folder: &Path) -> bool {
+    use rustix::fs::{Access, AtFlags, CWD, accessat};
+    accessat(CWD, folder, Access::READ_OK | Access::EXEC_OK, AtFlags::EACCESS).is_err()
 }
 
 fn overlay(layers: &Layers, lower: &Path, name: &str, at: &Path) -> io::Result<()> {

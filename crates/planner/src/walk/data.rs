@@ -125,6 +125,7 @@ impl Walk<'_> {
             after: Some(after.clone()),
             reason,
             replace_paths: Vec::new(),
+            says: Vec::new(),
             moved_from: None,
             importing: None,
             provider: resource.provider.clone(),

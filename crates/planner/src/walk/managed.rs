@@ -181,6 +181,7 @@ impl Walk<'_> {
             after: Some(compared.after.clone()),
             reason: compared.reason,
             replace_paths: compared.replace_paths,
+            says: if compared.action == Action::Keep { Vec::new() } else { compared.says },
             moved_from: self.moved_from.get(addr).cloned(),
             importing,
             provider: resource.provider.clone(),

@@ -10,7 +10,7 @@ use crate::args::{Args, with};
 /// published port cannot be changed.
 pub(crate) fn refine(input: RefineInput<'_>) -> Refined {
     let Some(prior) = input.prior else {
-        return Refined { planned: input.proposed, replace: Vec::new() };
+        return Refined::new(input.proposed);
     };
     let (was, wanted) = (Args(prior), Args(&input.proposed));
     let starts = wanted.is("must_run") && was.bool("must_run") == Some(false)
@@ -59,7 +59,7 @@ pub(crate) fn refine(input: RefineInput<'_>) -> Refined {
             changes.push(("ports", Value::list(ty, ports)));
         }
     }
-    Refined { planned: with(&input.proposed, changes), replace }
+    Refined { replace, ..Refined::new(with(&input.proposed, changes)) }
 }
 
 /// What a container has to do when an object that it hangs on by name is made anew.

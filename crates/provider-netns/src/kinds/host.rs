@@ -41,6 +41,9 @@ pub(crate) struct Host {
     /// What runs in it. Left out, nothing.
     #[attr(optional)]
     command: Vec<String>,
+    /// As whom the command runs: a name or number of the host's own, with or without `:group`. Left
+    /// out, root. Others are there only where the cloud is root's.
+    user: Option<String>,
     /// Its environment.
     #[attr(optional)]
     env: BTreeMap<String, String>,
@@ -205,6 +208,7 @@ impl Shape for Host {
             interfaces: interfaces.collect::<Result<_, Failure>>()?,
             root,
             command: self.command.clone(),
+            user: self.user.clone(),
             env: self.env.clone(),
             files: self.files.clone(),
             restart: read("restart", &self.restart, |it| meant(RESTARTS, it))?,
@@ -241,6 +245,7 @@ impl Shape for Host {
             image: as_written(self.image, image, path, |it| it),
             snapshot,
             command: it.command.clone(),
+            user: it.user.clone(),
             env: it.env.clone(),
             files: it.files.clone(),
             restart: word(RESTARTS, it.restart),

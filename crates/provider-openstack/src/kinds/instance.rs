@@ -9,6 +9,7 @@ mod power;
 mod remove;
 mod request;
 mod rows;
+mod says;
 mod user_data;
 
 use plumb_model::schema::{Problem, RefineInput};
@@ -91,6 +92,7 @@ impl Rules for Instance {
                 }
             }
         }
+        planned.says = says::says(prior, planned);
     }
 
     fn validate(config: &Value, problems: &mut Vec<Problem>) {

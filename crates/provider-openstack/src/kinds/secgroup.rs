@@ -3,6 +3,7 @@
 use std::sync::LazyLock;
 
 use async_trait::async_trait;
+use plumb_model::schema::RefineInput;
 use plumb_model::value::{Type, Value};
 use plumb_provider::Failure;
 use serde_json::Value as Json;
@@ -10,7 +11,7 @@ use serde_json::Value as Json;
 use crate::cloud::Cloud;
 use crate::json::{list_at, str_at};
 use crate::neutron::{Api, Neutron};
-use crate::plan::Rules;
+use crate::plan::{Planned, Rules};
 use crate::session::Service;
 use crate::table::{MAKE, Table, id, opt, opt_computed, region, req, tags, tenant};
 
@@ -41,6 +42,13 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
 impl Rules for SecurityGroup {
     fn table() -> &'static Table {
         &TABLE
+    }
+
+    fn refine(input: &RefineInput<'_>, planned: &mut Planned) {
+        let bare = planned.get("delete_default_rules").and_then(Value::as_bool) == Some(true);
+        if input.prior.is_none() && !bare {
+            planned.says.push("as made, it lets everything out and nothing in".into());
+        }
     }
 }
 

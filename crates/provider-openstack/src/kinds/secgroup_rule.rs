@@ -3,13 +3,13 @@
 use std::sync::LazyLock;
 
 use async_trait::async_trait;
-use plumb_model::schema::Problem;
+use plumb_model::schema::{Problem, RefineInput};
 use plumb_model::value::{Path, Type, Value};
 use serde_json::Value as Json;
 
 use crate::json::{self, Attrs, str_at};
 use crate::neutron::{Api, Neutron};
-use crate::plan::Rules;
+use crate::plan::{Planned, Rules};
 use crate::range::Range;
 use crate::table::{MAKE, Table, id, opt, opt_computed, region, req, tenant};
 
@@ -79,9 +79,30 @@ static TABLE: LazyLock<Table> = LazyLock::new(|| {
     .timed(MAKE)
 });
 
+/// What Neutron tells rules apart by: two that agree in it cannot be beside each other.
+const SAME: &[&str] = &[
+    "direction",
+    "ethertype",
+    "security_group_id",
+    "protocol",
+    "port_range_min",
+    "port_range_max",
+    "remote_ip_prefix",
+    "remote_group_id",
+    "remote_address_group_id",
+];
+
 impl Rules for SecurityGroupRule {
+    /// What both the old and the new rule let through never stops to pass.
+    const CREATE_FIRST: bool = true;
+
     fn table() -> &'static Table {
         &TABLE
+    }
+
+    fn refine(input: &RefineInput<'_>, planned: &mut Planned) {
+        let Some(prior) = input.prior else { return };
+        planned.delete_first = SAME.iter().all(|it| prior.get_attr(it) == planned.get(it));
     }
 
     fn validate(config: &Value, problems: &mut Vec<Problem>) {

@@ -148,6 +148,7 @@ fn read_change(resource: &Json) -> Change {
         after: side(value(&change["after"], &change["after_unknown"], &change["after_sensitive"])),
         reason: resource["action_reason"].as_str().map(reason),
         replace_paths: replace_paths.map(path).collect(),
+        says: Vec::new(),
         moved_from: resource["previous_address"]
             .as_str()
             .map(|it| it.parse::<Addr>().expect("an address")),
