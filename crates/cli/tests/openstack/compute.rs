@@ -178,9 +178,9 @@ fn a_server_is_changed_where_it_is() {
     assert!(plan.contains("1 to add, 0 to change, 0 to destroy"), "{plan}");
     world.settle();
 
-    world.replaces(&config("b", first, &running), "key_pair");
+    world.replaces(&config("b", first, &running), &["key_pair"]);
     let elsewhere = "uuid = openstack_networking_subnet_v2.other.network_id";
-    world.anew(SERVER, &config("a", elsewhere, &running), "uuid");
+    world.anew(SERVER, &config("a", elsewhere, &running), &["uuid"]);
     world.end();
 }
 
@@ -265,9 +265,9 @@ fn key_pairs_and_server_groups() {
     assert_eq!(world.attrs(made)["private_key"], json!(key));
     world.imported(given);
     world.imported(group);
-    world.anew(made, &config("PREFIX-other", ""), "name");
+    world.anew(made, &config("PREFIX-other", ""), &["name"]);
     assert_ne!(world.attrs(made)["private_key"], json!(key));
-    world.anew(group, &config("PREFIX-other", "rules { max_server_per_host = 2 }"), "rules");
+    world.anew(group, &config("PREFIX-other", "rules { max_server_per_host = 2 }"), &["rules"]);
     // Deleted by hand: made again.
     world.api.delete("compute", &format!("/os-server-groups/{}", world.id(group)));
     world.api.delete("compute", &format!("/os-keypairs/{}-given", world.name));
@@ -328,7 +328,7 @@ fn flavors() {
     world.imported("openstack_compute_flavor_v2.g");
     let larger =
         config("extra_specs = { \"hw:mem_page_size\" = \"large\" }").replacen("64", "96", 1);
-    world.anew(addr, &larger, "ram");
+    world.anew(addr, &larger, &["ram"]);
     world.end();
     let left = world.clear_flavors();
     assert!(left.is_empty(), "{left:?}");
@@ -469,7 +469,7 @@ fn a_server_that_boots_from_a_volume() {
     assert_eq!(world.there()["volumes"].len(), 2, "{:?}", world.there());
     assert_eq!(server(&world)["image"], "");
     world.in_place(SERVER, &config(1, "metadata = { a = \"1\" }"));
-    world.anew(SERVER, &config(2, "metadata = { a = \"1\" }"), "volume_size");
+    world.anew(SERVER, &config(2, "metadata = { a = \"1\" }"), &["volume_size"]);
     eventually("the old disk is gone", || world.there()["volumes"].len() == 2);
     world.destroy();
     eventually("the disk goes with its server", || world.there().is_empty());

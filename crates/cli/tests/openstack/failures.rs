@@ -214,44 +214,6 @@ fn what_cannot_be_is_told_before_anything_is_made() {
     world.end_empty();
 }
 
-/// The name is changed, the tags are not: the state says so, and nothing else is a difference.
-#[test]
-fn an_update_that_fails_halfway() {
-    let network = Api::admin().service("network").trim_end_matches("/v2.0").to_owned();
-    let proxy = Proxy::before(&network, |asked| match asked.ends_with("/tags") {
-        true => Fate::Answer(400),
-        false => Fate::Pass,
-    });
-    let config = |url: &str, rest: &str| {
-        format!(
-            r#"
-            terraform {{
-              required_providers {{
-                openstack = {{ source = "terraform-provider-openstack/openstack" }}
-              }}
-            }}
-            provider "openstack" {{
-              endpoint_overrides = {{ network = "{url}/v2.0/" }}
-            }}
-            resource "openstack_networking_network_v2" "n" {{
-              {rest}
-            }}"#
-        )
-    };
-    let world = World::new("half", &config(&network, "name = \"PREFIX-a\""));
-    world.settle();
-    let changed = "name = \"PREFIX-b\"\ntags = [\"t\"]";
-    world.config(&config(&proxy.url, changed));
-    has(&world.fails(&APPLY), &["Cannot tag the network", "main.tf line"]);
-    assert_eq!(world.attrs("openstack_networking_network_v2.n")["name"], "plumb-e2e-half-b");
-    let plan = world.plan();
-    assert!(plan.contains("tags ") && plan.contains("+ \"t\""), "{plan}");
-    assert!(!plan.contains("description"), "{plan}");
-    world.config(&config(&network, changed));
-    world.settle();
-    world.end();
-}
-
 /// Before Neutron; the answer to the request of this number is something else.
 fn once(number: usize, fates: &'static [Fate]) -> Proxy {
     let count = AtomicUsize::new(0);
@@ -327,5 +289,43 @@ fn a_service_that_is_too_busy() {
     world.nothing_to_do();
     assert_eq!(proxy.seen().len(), 3, "reading is tried again");
     world.config(&(through(&[], "") + NETWORK));
+    world.end();
+}
+
+/// The name is changed, the tags are not: the state says so, and nothing else is a difference.
+#[test]
+fn an_update_that_fails_halfway() {
+    let network = Api::admin().service("network").trim_end_matches("/v2.0").to_owned();
+    let proxy = Proxy::before(&network, |asked| match asked.ends_with("/tags") {
+        true => Fate::Answer(400),
+        false => Fate::Pass,
+    });
+    let config = |url: &str, rest: &str| {
+        format!(
+            r#"
+            terraform {{
+              required_providers {{
+                openstack = {{ source = "terraform-provider-openstack/openstack" }}
+              }}
+            }}
+            provider "openstack" {{
+              endpoint_overrides = {{ network = "{url}/v2.0/" }}
+            }}
+            resource "openstack_networking_network_v2" "n" {{
+              {rest}
+            }}"#
+        )
+    };
+    let world = World::new("half", &config(&network, "name = \"PREFIX-a\""));
+    world.settle();
+    let changed = "name = \"PREFIX-b\"\ntags = [\"t\"]";
+    world.config(&config(&proxy.url, changed));
+    has(&world.fails(&APPLY), &["Cannot tag the network", "main.tf line"]);
+    assert_eq!(world.attrs("openstack_networking_network_v2.n")["name"], "plumb-e2e-half-b");
+    let plan = world.plan();
+    assert!(plan.contains("tags ") && plan.contains("+ \"t\""), "{plan}");
+    assert!(!plan.contains("description"), "{plan}");
+    world.config(&config(&network, changed));
+    world.settle();
     world.end();
 }

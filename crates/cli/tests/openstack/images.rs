@@ -104,7 +104,7 @@ fn an_image_from_a_file() {
     world.imported_and_noted(IMAGE);
     world.write("other.raw", "other");
     let third = second.replace("true", "false").replace("disk.raw", "other.raw");
-    world.anew(IMAGE, &config(&third), "local_file_path");
+    world.anew(IMAGE, &config(&third), &["local_file_path"]);
     world.config(&config("name = \"PREFIX\"\nlocal_file_path = \"none.raw\""));
     let said = world.fails(&APPLY);
     assert!(said.contains("none.raw") && said.contains("main.tf line"), "{said}");
@@ -209,7 +209,7 @@ fn a_snapshot() {
     world.anew(
         SNAPSHOT,
         &config("b", &format!("{second}\ntriggers = {{ day = \"2\" }}")),
-        "triggers",
+        &["triggers"],
     );
     world.end();
 }

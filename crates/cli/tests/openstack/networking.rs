@@ -8,32 +8,9 @@ use crate::world::World;
 fn life(name: &str, addr: &str, first: &str, changed: &str) -> World {
     let world = World::new(name, first);
     world.settle();
-    let id = world.id(addr);
-    world.config(changed);
-    let plan = world.plan();
-    assert!(plan.contains("0 to add,") && plan.contains("0 to destroy"), "{plan}");
-    world.settle();
-    assert_eq!(world.id(addr), id, "it was changed in place");
-    imported(&world, addr, &id);
+    world.in_place(addr, changed);
+    world.imported(addr);
     world
-}
-
-/// Forgets an object and brings it in again: the plan has nothing to do.
-fn imported(world: &World, addr: &str, id: &str) {
-    world.ok(&["state", "rm", addr]);
-    world.ok(&["import", "-no-color", addr, id]);
-    world.nothing_to_do();
-}
-
-/// The plan says that a change of this argument needs a new object, and applying makes one.
-fn anew(world: &World, addr: &str, changed: &str, argument: &str) {
-    let id = world.id(addr);
-    world.config(changed);
-    let plan = world.plan();
-    let mut forced = plan.lines().filter(|it| it.contains("# forces replacement"));
-    assert!(forced.any(|it| it.contains(argument)), "{plan}");
-    world.settle();
-    assert_ne!(world.id(addr), id);
 }
 
 #[test]
@@ -139,7 +116,7 @@ fn subnet() {
         "name = \"PREFIX-b\"\ncidr = \"10.11.0.0/24\"\ngateway_ip = \"10.11.0.1\"",
     ));
     world.settle();
-    anew(&world, addr, &config("name = \"PREFIX-b\"\ncidr = \"10.12.0.0/24\""), "cidr");
+    world.anew(addr, &config("name = \"PREFIX-b\"\ncidr = \"10.12.0.0/24\""), &["cidr"]);
     world.end();
 }
 
@@ -180,7 +157,7 @@ fn router() {
     );
     let world = life("router", addr, &first, &changed);
     let interface = "openstack_networking_router_interface_v2.i";
-    imported(&world, interface, &world.id(interface));
+    world.imported(interface);
     assert_eq!(world.attrs(addr)["enable_snat"], json!(true));
     world.config(&config("name = \"PREFIX-b\"\nexternal_network_id = \"\""));
     world.settle();
@@ -258,13 +235,12 @@ fn port() {
     let plan = world.plan();
     assert!(plan.contains("no_security_groups"), "{plan}");
     world.settle();
-    anew(
-        &world,
+    world.anew(
         addr,
         &config(
             "name = \"PREFIX-b\"\nno_security_groups = true\nmac_address = \"FA:16:3E:00:00:09\"",
         ),
-        "mac_address",
+        &["mac_address"],
     );
     world.end();
 }
@@ -295,13 +271,13 @@ fn security_group_and_rules() {
     world.ok(&["state", "rm", rule]);
     world.ok(&["import", "-no-color", rule, &id]);
     let described = format!("{ssh}\ndescription = \"who\"");
-    anew(&world, rule, &config("name = \"PREFIX-b\"", &described), "description");
+    world.anew(rule, &config("name = \"PREFIX-b\"", &described), &["description"]);
     // The new rule is there before the old one goes: what both allow passes all the while.
     let icmp = config("name = \"PREFIX-b\"", "protocol = \"icmp\"");
     world.config(&icmp);
     let plan = world.plan();
     assert!(plan.contains("+/- resource \"openstack_networking_secgroup_rule_v2\""), "{plan}");
-    anew(&world, rule, &icmp, "protocol");
+    world.anew(rule, &icmp, &["port_range_max", "port_range_min", "protocol", "description"]);
     // Rules that come with a new group are not wanted.
     let bare = config("name = \"PREFIX-c\"\ndelete_default_rules = true", "protocol = \"icmp\"");
     world.config(&bare);

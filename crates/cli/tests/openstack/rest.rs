@@ -34,13 +34,6 @@ pub(crate) const BEHIND: &str = r#"
     }
 "#;
 
-fn imported(world: &World, addr: &str) {
-    let id = world.id(addr);
-    world.ok(&["state", "rm", addr]);
-    world.ok(&["import", "-no-color", addr, &id]);
-    world.nothing_to_do();
-}
-
 #[test]
 fn subnet_pool_and_address_group() {
     let config = |pool: &str, group: &str| {
@@ -83,8 +76,8 @@ fn subnet_pool_and_address_group() {
     ));
     world.settle();
     assert_eq!([world.id(pool), world.id(group)], ids, "both were changed in place");
-    imported(&world, pool);
-    imported(&world, group);
+    world.imported(pool);
+    world.imported(group);
     let path = format!("/address-groups/{}", ids[1]);
     world.api.put(
         "network",
@@ -130,8 +123,8 @@ fn routes_of_routers_and_subnets() {
     let (router, subnet) =
         ("openstack_networking_router_route_v2.r[0]", "openstack_networking_subnet_route_v2.s[0]");
     assert!(world.id(router).ends_with("-route-10.60.0.0/16-10.14.0.9"), "{}", world.id(router));
-    imported(&world, router);
-    imported(&world, subnet);
+    world.imported(router);
+    world.imported(subnet);
     // All of them at once: none is lost.
     world.config(&config("10.14.0.10"));
     world.settle();
@@ -168,7 +161,7 @@ fn a_floating_ip_is_led_elsewhere() {
     world.settle();
     assert_eq!(world.id(addr), id, "it was changed in place");
     assert_ne!(world.attrs(addr)["fixed_ip"], first);
-    imported(&world, addr);
+    world.imported(addr);
     // Let go of by hand: led there again.
     let path = format!("/floatingips/{id}");
     world.api.put("network", &path, &json!({ "floatingip": { "port_id": null } }));
@@ -224,7 +217,7 @@ fn application_credential() {
     assert_ne!(world.attrs(addr)["id"], before["id"]);
     world.config(&config("description = \"two\""));
     world.nothing_to_do();
-    imported(&world, addr);
+    world.imported(addr);
     world.end();
 }
 

@@ -85,7 +85,7 @@ fn a_volume_and_its_server() {
     world.config(&config(&grown, detached));
     world.settle();
     assert_eq!(world.api.get("volumev3", &path)["volume"]["attachments"], json!([]));
-    world.anew(VOLUME, &config(&grown.replace("size = 3", "size = 1"), detached), "size");
+    world.anew(VOLUME, &config(&grown.replace("size = 3", "size = 1"), detached), &["size"]);
     world.config(&config(&grown.replace("size = 3", "size = 1"), server));
     world.settle();
     // All of it goes together: the attachment first.

@@ -269,21 +269,22 @@ impl World {
         assert_eq!(self.id(addr), id, "it was changed in place");
     }
 
-    /// The plan says that a change of this argument, and of no other, needs a new object.
+    /// The plan says that changes of these arguments, and of no other, need a new object.
     #[track_caller]
-    pub(crate) fn replaces(&self, changed: &str, argument: &str) {
+    pub(crate) fn replaces(&self, changed: &str, arguments: &[&str]) {
         self.config(changed);
         let plan = self.plan();
         let forced: Vec<_> =
             plan.lines().filter(|it| it.contains("# forces replacement")).collect();
-        assert!(forced.len() == 1 && forced[0].contains(argument), "{plan}");
+        let told = |it: &&str| forced.iter().any(|line| line.contains(*it));
+        assert!(forced.len() == arguments.len() && arguments.iter().all(told), "{plan}");
     }
 
     /// The same, and applying makes one.
     #[track_caller]
-    pub(crate) fn anew(&self, addr: &str, changed: &str, argument: &str) {
+    pub(crate) fn anew(&self, addr: &str, changed: &str, arguments: &[&str]) {
         let id = self.id(addr);
-        self.replaces(changed, argument);
+        self.replaces(changed, arguments);
         self.settle();
         assert_ne!(self.id(addr), id);
     }
