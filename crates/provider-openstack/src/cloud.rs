@@ -10,6 +10,7 @@ use plumb_model::event::Remote;
 use plumb_model::state::Token;
 use plumb_model::value::Value;
 use plumb_provider::{CallContext, Failure, Outcome, Progress};
+use serde_json::Value as Json;
 use tokio::time::Instant;
 
 use crate::session::{ApiError, Session};
@@ -130,6 +131,35 @@ pub(crate) fn refused(error: &ApiError, doing: &str) -> Outcome {
 /// An object as it is.
 pub(crate) fn whole(attrs: Value) -> Remote {
     Remote { attrs, private: None, complete: true }
+}
+
+/// What was stored, as it is now. `found` has the service's word of each, in the same order.
+pub(crate) fn reread(
+    stored: &[&Remote],
+    found: Result<Vec<Option<Json>>, ApiError>,
+    doing: &str,
+    observe: impl Fn(&Json, &Remote) -> Value,
+) -> Vec<Result<Option<Remote>, Failure>> {
+    let found = match found {
+        Ok(found) => found,
+        Err(error) => {
+            let failure = error.failure(doing);
+            return stored.iter().map(|_| Err(failure.clone())).collect();
+        }
+    };
+    assert_eq!(found.len(), stored.len(), "each is looked for");
+    let one = |(json, it): (Option<Json>, &&Remote)| {
+        let attrs = observe(&json?, it);
+        Some(Remote { attrs, ..(*it).clone() })
+    };
+    found.into_iter().zip(stored).map(|it| Ok(one(it))).collect()
+}
+
+/// Of each that is stored what a list has of it.
+pub(crate) fn in_order(stored: &[&Remote], list: Vec<Json>) -> Vec<Option<Json>> {
+    let of = |json: Json| Some((json.get("id")?.as_str()?.to_owned(), json));
+    let by_id: BTreeMap<String, Json> = list.into_iter().filter_map(of).collect();
+    stored.iter().map(|it| by_id.get(id_of(it)).cloned()).collect()
 }
 
 /// The identifier that is stored.

@@ -14,7 +14,7 @@ use serde_json::{Map, Value as Json, json};
 use tokio::time::Instant;
 
 use crate::change::Change;
-use crate::cloud::{Calls, Cloud, IN_USE_MAX, id_of, patiently, refused, whole};
+use crate::cloud::{Calls, Cloud, IN_USE_MAX, id_of, in_order, patiently, refused, reread, whole};
 use crate::json::{self, Attrs, str_at, wrapped};
 use crate::plan::Rules;
 use crate::session::{ApiError, Service};
@@ -199,23 +199,15 @@ impl<N: Neutron> Calls for N {
         for it in stored {
             places.entry(self.path(&it.attrs)).or_default().push(id_of(it));
         }
-        let mut all = Vec::with_capacity(stored.len());
-        for (path, ids) in places {
-            match by_ids(self, cloud, &path, &ids).await {
-                Ok(some) => all.extend(some),
-                Err(error) => {
-                    let failure = error.failure(&format!("read {}s", self.api().noun));
-                    return stored.iter().map(|_| Err(failure.clone())).collect();
-                }
+        let found = async {
+            let mut all = Vec::with_capacity(stored.len());
+            for (path, ids) in places {
+                all.extend(by_ids(self, cloud, &path, &ids).await?);
             }
-        }
-        let by_id: BTreeMap<&str, &Json> = all.iter().map(|it| (str_at(it, "id"), it)).collect();
-        let one = |it: &&Remote| {
-            let json = by_id.get(id_of(it))?;
-            let attrs = observed(self, cloud, json, Some(&it.attrs));
-            Some(Remote { attrs, ..(*it).clone() })
+            Ok(in_order(stored, all))
         };
-        stored.iter().map(|it| Ok(one(it))).collect()
+        let doing = format!("read {}s", self.api().noun);
+        reread(stored, found.await, &doing, |json, it| observed(self, cloud, json, Some(&it.attrs)))
     }
 
     async fn find(

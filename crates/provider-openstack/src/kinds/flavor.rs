@@ -11,7 +11,7 @@ use plumb_provider::{CallContext, Failure, Outcome};
 use serde_json::{Map, Value as Json, json};
 
 use crate::change::Change;
-use crate::cloud::{Calls, Cloud, id_of, refused, whole};
+use crate::cloud::{Calls, Cloud, id_of, refused, reread, whole};
 use crate::json::{self, str_at, wrapped};
 use crate::neutron::escaped;
 use crate::nova;
@@ -144,19 +144,8 @@ impl Calls for Flavor {
         cloud: &Cloud,
         stored: &[&Remote],
     ) -> Vec<Result<Option<Remote>, Failure>> {
-        match flavors(cloud, stored).await {
-            Ok(found) => {
-                let one = |(json, it): (Option<Json>, &&Remote)| {
-                    let attrs = observed(cloud, &json?, Some(&it.attrs));
-                    Some(Remote { attrs, ..(*it).clone() })
-                };
-                found.into_iter().zip(stored).map(|it| Ok(one(it))).collect()
-            }
-            Err(error) => {
-                let failure = error.failure("read flavors");
-                stored.iter().map(|_| Err(failure.clone())).collect()
-            }
-        }
+        let found = flavors(cloud, stored).await;
+        reread(stored, found, "read flavors", |json, it| observed(cloud, json, Some(&it.attrs)))
     }
 
     async fn find(

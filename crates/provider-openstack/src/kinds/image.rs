@@ -14,7 +14,7 @@ use plumb_provider::{CallContext, Failure, Outcome};
 use serde_json::{Map, Value as Json, json};
 
 use crate::change::Change;
-use crate::cloud::{Calls, Cloud, IN_USE_MAX, id_of, patiently, refused};
+use crate::cloud::{Calls, Cloud, IN_USE_MAX, id_of, in_order, patiently, refused, reread};
 use crate::glance::{self, TOKEN};
 use crate::json::{self, str_at};
 use crate::neutron::escaped;
@@ -238,20 +238,11 @@ impl Calls for Image {
         stored: &[&Remote],
     ) -> Vec<Result<Option<Remote>, Failure>> {
         let ids: Vec<&str> = stored.iter().map(|it| id_of(it)).collect();
-        let all = match glance::by_ids(cloud, &ids).await {
-            Ok(all) => all,
-            Err(error) => {
-                let failure = error.failure("read images");
-                return stored.iter().map(|_| Err(failure.clone())).collect();
-            }
-        };
-        let one = |it: &&Remote| {
-            let image = all.iter().find(|image| str_at(image, "id") == id_of(it))?;
+        let found = glance::by_ids(cloud, &ids).await.map(|it| in_order(stored, it));
+        reread(stored, found, "read images", |image, it| {
             let noted = noted(it.private.as_deref());
-            let attrs = observed(cloud, image, Some(&it.attrs), noted.as_deref());
-            Some(Remote { attrs, ..(*it).clone() })
-        };
-        stored.iter().map(|it| Ok(one(it))).collect()
+            observed(cloud, image, Some(&it.attrs), noted.as_deref())
+        })
     }
 
     async fn find(

@@ -10,7 +10,7 @@ use plumb_provider::{CallContext, Failure, Outcome};
 use serde_json::{Map, Value as Json};
 
 use crate::change::Change;
-use crate::cloud::{Calls, Cloud, id_of, refused, whole};
+use crate::cloud::{Calls, Cloud, id_of, refused, reread, whole};
 use crate::json::{self, list_at, str_at, wrapped};
 use crate::neutron::escaped;
 use crate::nova;
@@ -135,19 +135,10 @@ impl Calls for ServerGroup {
         cloud: &Cloud,
         stored: &[&Remote],
     ) -> Vec<Result<Option<Remote>, Failure>> {
-        match groups(cloud, stored).await {
-            Ok(found) => {
-                let one = |(json, it): (Option<Json>, &&Remote)| {
-                    let attrs = observed(cloud, &json?, Some(&it.attrs));
-                    Some(Remote { attrs, ..(*it).clone() })
-                };
-                found.into_iter().zip(stored).map(|it| Ok(one(it))).collect()
-            }
-            Err(error) => {
-                let failure = error.failure("read server groups");
-                stored.iter().map(|_| Err(failure.clone())).collect()
-            }
-        }
+        let found = groups(cloud, stored).await;
+        reread(stored, found, "read server groups", |json, it| {
+            observed(cloud, json, Some(&it.attrs))
+        })
     }
 
     async fn find(

@@ -12,7 +12,9 @@ use serde_json::{Map, Value as Json, json};
 
 use super::image::patch;
 use crate::change::Change;
-use crate::cloud::{Calls, Cloud, IN_USE_MAX, id_of, patiently, refused, tell, until, whole};
+use crate::cloud::{
+    Calls, Cloud, IN_USE_MAX, id_of, in_order, patiently, refused, reread, tell, until, whole,
+};
 use crate::glance::{self, TOKEN};
 use crate::json::{self, str_at};
 use crate::neutron::escaped;
@@ -135,19 +137,8 @@ impl Calls for Snapshot {
         stored: &[&Remote],
     ) -> Vec<Result<Option<Remote>, Failure>> {
         let ids: Vec<&str> = stored.iter().map(|it| id_of(it)).collect();
-        let all = match glance::by_ids(cloud, &ids).await {
-            Ok(all) => all,
-            Err(error) => {
-                let failure = error.failure("read snapshots");
-                return stored.iter().map(|_| Err(failure.clone())).collect();
-            }
-        };
-        let one = |it: &&Remote| {
-            let image = all.iter().find(|image| str_at(image, "id") == id_of(it))?;
-            let attrs = observed(cloud, image, Some(&it.attrs));
-            Some(Remote { attrs, ..(*it).clone() })
-        };
-        stored.iter().map(|it| Ok(one(it))).collect()
+        let found = glance::by_ids(cloud, &ids).await.map(|it| in_order(stored, it));
+        reread(stored, found, "read snapshots", |image, it| observed(cloud, image, Some(&it.attrs)))
     }
 
     async fn find(

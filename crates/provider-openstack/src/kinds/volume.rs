@@ -11,7 +11,9 @@ use plumb_provider::{CallContext, Failure, Outcome};
 use serde_json::{Map, Value as Json, json};
 
 use crate::change::Change;
-use crate::cloud::{Calls, Cloud, IN_USE_MAX, id_of, patiently, refused, tell, until, whole};
+use crate::cloud::{
+    Calls, Cloud, IN_USE_MAX, id_of, patiently, refused, reread, tell, until, whole,
+};
 use crate::json::{self, list_at, str_at, wrapped};
 use crate::neutron::escaped;
 use crate::nova::{TOKEN, is_of};
@@ -300,19 +302,8 @@ impl Calls for Volume {
         cloud: &Cloud,
         stored: &[&Remote],
     ) -> Vec<Result<Option<Remote>, Failure>> {
-        match volumes(cloud, stored).await {
-            Ok(found) => {
-                let one = |(json, it): (Option<Json>, &&Remote)| {
-                    let attrs = observed(cloud, &json?, Some(&it.attrs));
-                    Some(Remote { attrs, ..(*it).clone() })
-                };
-                found.into_iter().zip(stored).map(|it| Ok(one(it))).collect()
-            }
-            Err(error) => {
-                let failure = error.failure("read volumes");
-                stored.iter().map(|_| Err(failure.clone())).collect()
-            }
-        }
+        let found = volumes(cloud, stored).await;
+        reread(stored, found, "read volumes", |json, it| observed(cloud, json, Some(&it.attrs)))
     }
 
     async fn find(
