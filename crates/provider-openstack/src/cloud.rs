@@ -46,13 +46,18 @@ pub(crate) trait Calls: Send + Sync {
 
     async fn create(&self, cloud: &Cloud, call: &CallContext, planned: &Value) -> Outcome;
 
+    /// Left out where a change is nothing to tell the service: every argument needs another object,
+    /// or says only how this one is to be deleted.
     async fn update(
         &self,
         cloud: &Cloud,
         call: &CallContext,
         prior: &Remote,
         planned: &Value,
-    ) -> Outcome;
+    ) -> Outcome {
+        let _ = (cloud, call, prior);
+        Outcome::made(planned.clone())
+    }
 
     async fn delete(&self, cloud: &Cloud, call: &CallContext, prior: &Remote) -> Outcome;
 }
@@ -125,6 +130,23 @@ pub(crate) fn refused(error: &ApiError, doing: &str) -> Outcome {
     match error {
         ApiError::Lost { .. } => Outcome::lost(failure),
         ApiError::Unsent { .. } | ApiError::Refused { .. } => Outcome::failed(failure),
+    }
+}
+
+/// What was asked for; nothing if the service has no such thing.
+pub(crate) fn if_there<T>(answer: Result<T, ApiError>) -> Result<Option<T>, ApiError> {
+    match answer {
+        Ok(it) => Ok(Some(it)),
+        Err(error) if error.is_missing() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// What came of a request to delete something. What is gone already is deleted.
+pub(crate) fn deleted<T>(answer: Result<T, ApiError>, doing: &str) -> Outcome {
+    match if_there(answer) {
+        Ok(_) => Outcome::deleted(),
+        Err(error) => refused(&error, doing),
     }
 }
 

@@ -1,10 +1,13 @@
 //! Images by name and identifier, and what all who wait for one owe each other.
 
+use std::sync::atomic::AtomicBool;
+use std::sync::atomic::Ordering::Relaxed;
+
 use plumb_model::state::Token;
 use plumb_provider::Failure;
 use serde_json::Value as Json;
 
-use crate::cloud::{Cloud, until};
+use crate::cloud::{Cloud, if_there, until};
 use crate::json::str_at;
 use crate::neutron::escaped;
 use crate::session::{ApiError, Service};
@@ -41,14 +44,9 @@ fn escaped_list(ids: &[&str]) -> String {
 
 /// The image; none if it is gone.
 pub(crate) async fn image(cloud: &Cloud, id: &str) -> Result<Option<Json>, ApiError> {
-    match cloud.session.get(Service::Image, &format!("/images/{}", escaped(id))).await {
-        Ok(json) => {
-            let gone = matches!(str_at(&json, "status"), "deleted" | "pending_delete");
-            Ok(Some(json).filter(|_| !gone))
-        }
-        Err(error) if error.is_missing() => Ok(None),
-        Err(error) => Err(error),
-    }
+    let answer = cloud.session.get(Service::Image, &format!("/images/{}", escaped(id))).await;
+    let gone = |it: &Json| matches!(str_at(it, "status"), "deleted" | "pending_delete");
+    Ok(if_there(answer)?.filter(|it| !gone(it)))
 }
 
 /// The image that is called so.
@@ -100,24 +98,22 @@ pub(crate) async fn settled(cloud: &Cloud, id: &str, doing: &str) -> Result<Json
 
 /// Waits until Glance has got the data of an image by itself.
 pub(crate) async fn imported(cloud: &Cloud, id: &str, doing: &str) -> Result<Json, Failure> {
-    let mut began = false;
-    let began = std::sync::Mutex::new(&mut began);
+    let began = AtomicBool::new(false);
     until(async || {
         let found = image(cloud, id).await.map_err(|it| it.failure(doing))?;
         let Some(image) = found else {
             return Err(Failure::new(format!("Cannot {doing}"), "The image is gone."));
         };
-        let mut began = began.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
         match str_at(&image, "status") {
             "active" | "deactivated" => Ok(Some(image)),
             // It falls back when it cannot get the data.
-            "queued" if **began || !str_at(&image, "os_glance_failed_import").is_empty() => {
+            "queued" if began.load(Relaxed) || !str_at(&image, "os_glance_failed_import").is_empty() => {
                 let detail = "Glance could not get the data; its log says why. Is the address one that Glance reaches, and may download from?";
                 Err(Failure::new(format!("Cannot {doing}"), detail))
             }
             "killed" => Err(Failure::new(format!("Cannot {doing}"), "Glance gave up on it.")),
             status => {
-                **began |= status == "importing";
+                began.fetch_or(status == "importing", Relaxed);
                 Ok(None)
             }
         }

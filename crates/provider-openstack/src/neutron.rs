@@ -2,7 +2,6 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -14,11 +13,14 @@ use serde_json::{Map, Value as Json, json};
 use tokio::time::Instant;
 
 use crate::change::Change;
-use crate::cloud::{Calls, Cloud, IN_USE_MAX, id_of, in_order, patiently, refused, reread, whole};
+use crate::cloud::{
+    Calls, Cloud, IN_USE_MAX, deleted, id_of, in_order, patiently, refused, reread, whole,
+};
 use crate::json::{self, Attrs, str_at, wrapped};
 use crate::plan::Rules;
 use crate::session::{ApiError, Service};
 use crate::stamp;
+use crate::told::told;
 
 /// So many objects are asked for in one request: their identifiers have to fit into its first line.
 const IDS_MAX: usize = 100;
@@ -142,9 +144,7 @@ pub(crate) fn observed<N: Neutron>(
 ) -> Value {
     let mut json = json.clone();
     stamp::hide(&mut json);
-    let mut attrs = N::table().read(&json);
-    json::set(&mut attrs, "region", cloud.region());
-    N::table().keep_written(base, &mut attrs);
+    let mut attrs = told(N::table(), cloud, &json, base);
     kind.observe(&json, base, &mut attrs);
     Value::object(attrs)
 }
@@ -178,6 +178,18 @@ async fn by_ids<N: Neutron>(
         }
     }
     Ok(all)
+}
+
+/// An address in a subnet, as ports and gateways have them: what is left out is not told.
+pub(crate) fn address(block: &Value) -> Json {
+    let mut members = Map::new();
+    for name in ["subnet_id", "ip_address"] {
+        if let Some(text) = block.get_attr(name).and_then(Value::as_str).filter(|it| !it.is_empty())
+        {
+            members.insert(name.to_owned(), text.into());
+        }
+    }
+    members.into()
 }
 
 /// Text as a part of an address.
@@ -332,11 +344,10 @@ impl<N: Neutron> Calls for N {
         let path = format!("{}/{id}", self.path(&prior.attrs));
         // What still uses it may be on its way out.
         let request = || cloud.session.delete(Service::Network, &path);
-        match patiently(IN_USE_MAX, ApiError::is_conflict, request).await {
-            Ok(()) => Outcome::deleted(),
-            Err(error) if error.is_missing() => Outcome::deleted(),
-            Err(error) => refused(&error, &format!("delete the {}", named(api, &prior.attrs))),
-        }
+        deleted(
+            patiently(IN_USE_MAX, ApiError::is_conflict, request).await,
+            &format!("delete the {}", named(api, &prior.attrs)),
+        )
     }
 }
 

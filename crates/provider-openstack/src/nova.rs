@@ -6,7 +6,7 @@ use plumb_model::state::Token;
 use plumb_provider::Failure;
 use serde_json::{Value as Json, json};
 
-use crate::cloud::{Cloud, patiently, until};
+use crate::cloud::{Cloud, if_there, patiently, until};
 use crate::json::{self, list_at, str_at};
 use crate::session::{ApiError, Request, Service};
 
@@ -29,11 +29,9 @@ pub(crate) fn is_busy(error: &ApiError) -> bool {
 
 /// The server; none if it is gone.
 pub(crate) async fn server(cloud: &Cloud, id: &str) -> Result<Option<Json>, ApiError> {
-    match cloud.session.get(Service::Compute, &format!("/servers/{id}")).await {
-        Ok(mut answer) => Ok(Some(answer["server"].take()).filter(|it| !is_deleted(it))),
-        Err(error) if error.is_missing() => Ok(None),
-        Err(error) => Err(error),
-    }
+    let answer = cloud.session.get(Service::Compute, &format!("/servers/{id}")).await;
+    let server = if_there(answer)?.map(|mut it| it["server"].take());
+    Ok(server.filter(|it| !is_deleted(it)))
 }
 
 /// Whether only Nova's memory of a server is left.
@@ -73,8 +71,7 @@ pub(crate) async fn settled(
     say: Say<'_>,
 ) -> Result<Json, Failure> {
     let still = std::sync::atomic::AtomicU32::new(0);
-    let mut last = String::new();
-    let said = std::sync::Mutex::new(&mut last);
+    let said = std::sync::Mutex::new(String::new());
     until(async || {
         let found = server(cloud, id).await.map_err(|it| it.failure(doing))?;
         let Some(server) = found else {
@@ -90,9 +87,9 @@ pub(crate) async fn settled(
         let now = progress(status, task);
         {
             let mut said = said.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            if **said != now {
+            if *said != now {
                 say(now.clone());
-                **said = now;
+                *said = now;
             }
         }
         // What rests in a state that nobody wants stays there.

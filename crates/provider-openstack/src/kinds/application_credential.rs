@@ -210,17 +210,6 @@ impl Calls for ApplicationCredential {
         }
     }
 
-    async fn update(
-        &self,
-        _cloud: &Cloud,
-        _call: &CallContext,
-        _prior: &Remote,
-        planned: &Value,
-    ) -> Outcome {
-        // Every argument needs another credential.
-        Outcome::made(planned.clone())
-    }
-
     async fn delete(&self, cloud: &Cloud, _call: &CallContext, prior: &Remote) -> Outcome {
         let user = match cloud.session.identity().await {
             Ok(identity) => identity.user_id,

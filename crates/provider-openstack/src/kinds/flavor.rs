@@ -11,7 +11,7 @@ use plumb_provider::{CallContext, Failure, Outcome};
 use serde_json::{Map, Value as Json, json};
 
 use crate::change::Change;
-use crate::cloud::{Calls, Cloud, id_of, refused, reread, whole};
+use crate::cloud::{Calls, Cloud, deleted, id_of, if_there, refused, reread, whole};
 use crate::json::{self, str_at, wrapped};
 use crate::neutron::escaped;
 use crate::nova;
@@ -92,10 +92,10 @@ async fn complete(cloud: &Cloud, mut flavor: Json) -> Result<Json, ApiError> {
 }
 
 async fn get(cloud: &Cloud, id: &str) -> Result<Option<Json>, ApiError> {
-    match cloud.session.get(Service::Compute, &format!("/flavors/{}", escaped(id))).await {
-        Ok(mut answer) => Ok(Some(complete(cloud, answer["flavor"].take()).await?)),
-        Err(error) if error.is_missing() => Ok(None),
-        Err(error) => Err(error),
+    let answer = cloud.session.get(Service::Compute, &format!("/flavors/{}", escaped(id))).await;
+    match if_there(answer)? {
+        Some(mut answer) => complete(cloud, answer["flavor"].take()).await.map(Some),
+        None => Ok(None),
     }
 }
 
@@ -233,11 +233,7 @@ impl Calls for Flavor {
 
     async fn delete(&self, cloud: &Cloud, _call: &CallContext, prior: &Remote) -> Outcome {
         let path = format!("/flavors/{}", escaped(id_of(prior)));
-        match cloud.session.delete(Service::Compute, &path).await {
-            Ok(()) => Outcome::deleted(),
-            Err(error) if error.is_missing() => Outcome::deleted(),
-            Err(error) => refused(&error, "delete the flavor"),
-        }
+        deleted(cloud.session.delete(Service::Compute, &path).await, "delete the flavor")
     }
 }
 

@@ -12,7 +12,7 @@ use plumb_provider::{CallContext, Failure, Outcome};
 use serde_json::{Map, Value as Json, json};
 
 use super::floatingip::{WAY_IN, awaits_router};
-use crate::cloud::{Calls, Cloud, IN_USE_MAX, id_of, patiently, refused, tell, whole};
+use crate::cloud::{Calls, Cloud, IN_USE_MAX, deleted, id_of, patiently, refused, tell, whole};
 use crate::json::{self, at, str_at, wrapped};
 use crate::neutron::escaped;
 use crate::plan::{Planned, Rules};
@@ -203,10 +203,7 @@ impl Calls for FloatingIpAssociate {
             return Outcome::deleted();
         }
         let body = json!({ "floatingip": { "port_id": null } });
-        match cloud.session.put(Service::Network, &format!("/floatingips/{id}"), &body).await {
-            Ok(_) => Outcome::deleted(),
-            Err(error) if error.is_missing() => Outcome::deleted(),
-            Err(error) => refused(&error, doing),
-        }
+        let path = format!("/floatingips/{id}");
+        deleted(cloud.session.put(Service::Network, &path, &body).await, doing)
     }
 }

@@ -239,17 +239,6 @@ impl Calls for InterfaceAttach {
         }
     }
 
-    async fn update(
-        &self,
-        _cloud: &Cloud,
-        _call: &CallContext,
-        _prior: &Remote,
-        planned: &Value,
-    ) -> Outcome {
-        // There is nothing that could change.
-        Outcome::made(planned.clone())
-    }
-
     async fn delete(&self, cloud: &Cloud, _call: &CallContext, prior: &Remote) -> Outcome {
         const DOING: &str = "detach the port from the server";
         let Some((server, id)) = id_of(prior).split_once('/') else {

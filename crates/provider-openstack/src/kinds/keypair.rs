@@ -11,7 +11,7 @@ use plumb_provider::{CallContext, Failure, Outcome};
 use serde_json::Value as Json;
 
 use crate::change::Change;
-use crate::cloud::{Calls, Cloud, IN_USE_MAX, id_of, patiently, refused, whole};
+use crate::cloud::{Calls, Cloud, IN_USE_MAX, deleted, id_of, if_there, patiently, refused, whole};
 use crate::json::{self, str_at, wrapped};
 use crate::neutron::escaped;
 use crate::nova;
@@ -76,11 +76,8 @@ fn query(user: Option<&str>) -> String {
 
 async fn get(cloud: &Cloud, name: &str, user: Option<&str>) -> Result<Option<Json>, ApiError> {
     let path = format!("/os-keypairs/{}{}", escaped(name), query(user));
-    match cloud.session.get(Service::Compute, &path).await {
-        Ok(mut answer) => Ok(Some(answer["keypair"].take())),
-        Err(error) if error.is_missing() => Ok(None),
-        Err(error) => Err(error),
-    }
+    let answer = cloud.session.get(Service::Compute, &path).await;
+    Ok(if_there(answer)?.map(|mut it| it["keypair"].take()))
 }
 
 /// The pairs of a user, by name.
@@ -183,25 +180,13 @@ impl Calls for KeyPair {
         }
     }
 
-    async fn update(
-        &self,
-        _cloud: &Cloud,
-        _call: &CallContext,
-        _prior: &Remote,
-        planned: &Value,
-    ) -> Outcome {
-        // There is nothing that could change.
-        Outcome::made(planned.clone())
-    }
-
     async fn delete(&self, cloud: &Cloud, _call: &CallContext, prior: &Remote) -> Outcome {
         let user = text(&prior.attrs, "user_id");
         let path = format!("/os-keypairs/{}{}", escaped(id_of(prior)), query(user));
         let request = || cloud.session.delete(Service::Compute, &path);
-        match patiently(IN_USE_MAX, ApiError::is_conflict, request).await {
-            Ok(()) => Outcome::deleted(),
-            Err(error) if error.is_missing() => Outcome::deleted(),
-            Err(error) => refused(&error, &format!("delete the key pair {:?}", id_of(prior))),
-        }
+        deleted(
+            patiently(IN_USE_MAX, ApiError::is_conflict, request).await,
+            &format!("delete the key pair {:?}", id_of(prior)),
+        )
     }
 }

@@ -11,7 +11,7 @@ use serde_json::{Map, Value as Json, json};
 use crate::change::Change;
 use crate::cloud::Cloud;
 use crate::json::{self, Attrs, list_at, str_at};
-use crate::neutron::{Api, Neutron};
+use crate::neutron::{Api, Neutron, address};
 use crate::plan::{Planned, Rules};
 use crate::table::{
     MAKE_AND_CHANGE, Table, computed, id, list, opt, opt_computed, region, req, set, string_map,
@@ -198,7 +198,7 @@ impl Neutron for Port {
                 body.insert("fixed_ips".to_owned(), json!([]));
             }
         } else if change.of("fixed_ip") {
-            let addresses: Vec<Json> = change.items("fixed_ip").map(fixed_ip).collect();
+            let addresses: Vec<Json> = change.items("fixed_ip").map(address).collect();
             // Left out, the addresses stay as they are.
             if !addresses.is_empty() {
                 body.insert("fixed_ips".to_owned(), addresses.into());
@@ -253,10 +253,8 @@ impl Neutron for Port {
         if let Some(ty) = element(attrs, "binding") {
             json::set(attrs, "binding", Value::list(ty, vec![bound(json, base)]));
         }
-        for pair in ["allowed_address_pairs"] {
-            if let Some(value) = pairs(json, base) {
-                json::set(attrs, pair, value);
-            }
+        if let Some(value) = pairs(json, base) {
+            json::set(attrs, "allowed_address_pairs", value);
         }
         if let Some(mac) = base.and_then(|it| it.get_attr("mac_address")).and_then(Value::as_str)
             && mac.to_lowercase().replace('-', ":") == str_at(json, "mac_address")
@@ -264,17 +262,6 @@ impl Neutron for Port {
             json::set(attrs, "mac_address", Value::string(mac));
         }
     }
-}
-
-fn fixed_ip(block: &Value) -> Json {
-    let mut members = Map::new();
-    for name in ["subnet_id", "ip_address"] {
-        if let Some(text) = block.get_attr(name).and_then(Value::as_str).filter(|it| !it.is_empty())
-        {
-            members.insert(name.to_owned(), text.into());
-        }
-    }
-    members.into()
 }
 
 /// The addresses in the order in which they were written: Neutron has none. Of what a block left

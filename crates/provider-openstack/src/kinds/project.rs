@@ -10,7 +10,7 @@ use plumb_model::value::{Type, Value};
 use plumb_provider::{CallContext, Failure, Outcome};
 use serde_json::{Value as Json, json};
 
-use crate::cloud::{Calls, Cloud, id_of, refused, whole};
+use crate::cloud::{Calls, Cloud, deleted, id_of, refused, whole};
 use crate::json::{self, at, str_at, wrapped};
 use crate::neutron::escaped;
 use crate::plan::Rules;
@@ -173,10 +173,6 @@ impl Calls for Project {
                 Err(error) => return refused(&error, &doing),
             }
         }
-        match cloud.session.delete(Service::Identity, &format!("/projects/{id}")).await {
-            Ok(()) => Outcome::deleted(),
-            Err(error) if error.is_missing() => Outcome::deleted(),
-            Err(error) => refused(&error, &doing),
-        }
+        deleted(cloud.session.delete(Service::Identity, &format!("/projects/{id}")).await, &doing)
     }
 }

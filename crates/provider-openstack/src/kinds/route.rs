@@ -13,7 +13,7 @@ use plumb_model::value::{Path, Type, Value};
 use plumb_provider::{CallContext, Failure, Outcome};
 use serde_json::{Value as Json, json};
 
-use crate::cloud::{Calls, Cloud, IN_USE_MAX, patiently, refused, tell, whole};
+use crate::cloud::{Calls, Cloud, IN_USE_MAX, deleted, patiently, refused, tell, whole};
 use crate::json::{self, at, list_at, str_at};
 use crate::neutron::escaped;
 use crate::plan::Rules;
@@ -364,28 +364,13 @@ impl<O: Owner> Calls for Route<O> {
         }
     }
 
-    async fn update(
-        &self,
-        _cloud: &Cloud,
-        _call: &CallContext,
-        _prior: &Remote,
-        planned: &Value,
-    ) -> Outcome {
-        // Every argument needs another route.
-        Outcome::made(planned.clone())
-    }
-
     async fn delete(&self, cloud: &Cloud, _call: &CallContext, prior: &Remote) -> Outcome {
         let place = Place::of::<O>(&prior.attrs);
         let request = || act::<O>(cloud, &place, Act::Remove);
-        match patiently(IN_USE_MAX, ApiError::is_conflict, request).await {
-            Ok(()) => Outcome::deleted(),
-            Err(error) if error.is_missing() => Outcome::deleted(),
-            Err(error) => refused(
-                &error,
-                &format!("take the route to {} from the {}", place.destination, O::API.one),
-            ),
-        }
+        deleted(
+            patiently(IN_USE_MAX, ApiError::is_conflict, request).await,
+            &format!("take the route to {} from the {}", place.destination, O::API.one),
+        )
     }
 }
 

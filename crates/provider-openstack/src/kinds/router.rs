@@ -12,7 +12,7 @@ use super::floatingip::is_full;
 use crate::change::Change;
 use crate::cloud::Cloud;
 use crate::json::{self, Attrs, at, list_at, str_at};
-use crate::neutron::{Api, Neutron};
+use crate::neutron::{Api, Neutron, address};
 use crate::plan::{Planned, Rules};
 use crate::session::{ApiError, Service};
 use crate::table::{
@@ -202,17 +202,6 @@ impl Neutron for Router {
             json::set(attrs, "external_fixed_ip", Value::list(ty, addresses));
         }
     }
-}
-
-fn address(block: &Value) -> Json {
-    let mut members = Map::new();
-    for name in ["subnet_id", "ip_address"] {
-        if let Some(text) = block.get_attr(name).and_then(Value::as_str).filter(|it| !it.is_empty())
-        {
-            members.insert(name.to_owned(), text.into());
-        }
-    }
-    members.into()
 }
 
 /// The first of the subnets that has an address to give; Neutron refuses a request for several.

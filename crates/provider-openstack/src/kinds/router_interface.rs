@@ -10,12 +10,13 @@ use plumb_model::value::{Type, Value};
 use plumb_provider::{CallContext, Failure, Outcome};
 use serde_json::{Value as Json, json};
 
-use crate::cloud::{Calls, Cloud, IN_USE_MAX, id_of, patiently, refused, whole};
+use crate::cloud::{Calls, Cloud, IN_USE_MAX, deleted, id_of, patiently, refused, whole};
 use crate::json::{self, list_at, str_at};
 use crate::neutron::escaped;
 use crate::plan::Rules;
 use crate::session::{ApiError, Service};
 use crate::table::{MAKE, Table, id, opt, opt_computed, region, req};
+use crate::told::told;
 
 pub(crate) struct RouterInterface;
 
@@ -61,9 +62,7 @@ impl Rules for RouterInterface {
 
 /// The interface that a port is. `base` tells which subnet was meant, of several.
 fn observed(cloud: &Cloud, port: &Json, base: Option<&Value>) -> Value {
-    let mut attrs = TABLE.read(port);
-    TABLE.keep_written(base, &mut attrs);
-    json::set(&mut attrs, "region", cloud.region());
+    let mut attrs = told(&TABLE, cloud, port, base);
     let subnets: Vec<&str> =
         list_at(port, "fixed_ips").iter().map(|it| str_at(it, "subnet_id")).collect();
     let meant = base.and_then(|it| it.get_attr("subnet_id")).and_then(Value::as_str);
@@ -175,17 +174,6 @@ impl Calls for RouterInterface {
         Outcome::made(observed(cloud, &port, Some(planned)))
     }
 
-    async fn update(
-        &self,
-        _cloud: &Cloud,
-        _call: &CallContext,
-        _prior: &Remote,
-        planned: &Value,
-    ) -> Outcome {
-        // What can change is only how it is to be deleted.
-        Outcome::made(planned.clone())
-    }
-
     async fn delete(&self, cloud: &Cloud, _call: &CallContext, prior: &Remote) -> Outcome {
         let router = router(&prior.attrs);
         let doing = "disconnect the router from the subnet";
@@ -203,11 +191,7 @@ impl Calls for RouterInterface {
             cloud.session.put(Service::Network, &path, &body).await
         };
         let answer = patiently(IN_USE_MAX, ApiError::is_conflict, request).await;
-        match answer {
-            Ok(_) => Outcome::deleted(),
-            Err(error) if error.is_missing() => Outcome::deleted(),
-            Err(error) => refused(&error, doing),
-        }
+        deleted(answer, doing)
     }
 }
 

@@ -10,7 +10,7 @@ use plumb_provider::{CallContext, Failure, Outcome};
 use serde_json::{Map, Value as Json};
 
 use crate::change::Change;
-use crate::cloud::{Calls, Cloud, id_of, refused, reread, whole};
+use crate::cloud::{Calls, Cloud, deleted, id_of, if_there, refused, reread, whole};
 use crate::json::{self, list_at, str_at, wrapped};
 use crate::neutron::escaped;
 use crate::nova;
@@ -107,11 +107,9 @@ fn body(planned: &Value, version: u32) -> Result<Map<String, Json>, Failure> {
 }
 
 async fn get(cloud: &Cloud, id: &str) -> Result<Option<Json>, ApiError> {
-    match cloud.session.get(Service::Compute, &format!("/os-server-groups/{}", escaped(id))).await {
-        Ok(mut answer) => Ok(Some(answer["server_group"].take())),
-        Err(error) if error.is_missing() => Ok(None),
-        Err(error) => Err(error),
-    }
+    let answer =
+        cloud.session.get(Service::Compute, &format!("/os-server-groups/{}", escaped(id))).await;
+    Ok(if_there(answer)?.map(|mut it| it["server_group"].take()))
 }
 
 async fn all(cloud: &Cloud) -> Result<Vec<Json>, ApiError> {
@@ -183,23 +181,8 @@ impl Calls for ServerGroup {
         }
     }
 
-    async fn update(
-        &self,
-        _cloud: &Cloud,
-        _call: &CallContext,
-        _prior: &Remote,
-        planned: &Value,
-    ) -> Outcome {
-        // There is nothing that could change.
-        Outcome::made(planned.clone())
-    }
-
     async fn delete(&self, cloud: &Cloud, _call: &CallContext, prior: &Remote) -> Outcome {
         let path = format!("/os-server-groups/{}", escaped(id_of(prior)));
-        match cloud.session.delete(Service::Compute, &path).await {
-            Ok(()) => Outcome::deleted(),
-            Err(error) if error.is_missing() => Outcome::deleted(),
-            Err(error) => refused(&error, "delete the server group"),
-        }
+        deleted(cloud.session.delete(Service::Compute, &path).await, "delete the server group")
     }
 }

@@ -13,7 +13,8 @@ use serde_json::{Map, Value as Json, json};
 use super::image::patch;
 use crate::change::Change;
 use crate::cloud::{
-    Calls, Cloud, IN_USE_MAX, id_of, in_order, patiently, refused, reread, tell, until, whole,
+    Calls, Cloud, IN_USE_MAX, deleted, id_of, in_order, patiently, refused, reread, tell, until,
+    whole,
 };
 use crate::glance::{self, TOKEN};
 use crate::json::{self, str_at};
@@ -242,11 +243,7 @@ impl Calls for Snapshot {
     async fn delete(&self, cloud: &Cloud, _call: &CallContext, prior: &Remote) -> Outcome {
         let path = format!("/images/{}", escaped(id_of(prior)));
         let request = || cloud.session.delete(Service::Image, &path);
-        match patiently(IN_USE_MAX, ApiError::is_conflict, request).await {
-            Ok(()) => Outcome::deleted(),
-            Err(error) if error.is_missing() => Outcome::deleted(),
-            Err(error) => refused(&error, "delete the snapshot"),
-        }
+        deleted(patiently(IN_USE_MAX, ApiError::is_conflict, request).await, "delete the snapshot")
     }
 }
 

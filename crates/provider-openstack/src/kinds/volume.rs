@@ -12,7 +12,7 @@ use serde_json::{Map, Value as Json, json};
 
 use crate::change::Change;
 use crate::cloud::{
-    Calls, Cloud, IN_USE_MAX, id_of, patiently, refused, reread, tell, until, whole,
+    Calls, Cloud, IN_USE_MAX, id_of, if_there, patiently, refused, reread, tell, until, whole,
 };
 use crate::json::{self, list_at, str_at, wrapped};
 use crate::neutron::escaped;
@@ -153,11 +153,8 @@ fn made_from(volume: &Json) -> Option<&str> {
 }
 
 async fn get(cloud: &Cloud, id: &str) -> Result<Option<Json>, ApiError> {
-    match cloud.session.get(Service::Volume, &format!("/volumes/{}", escaped(id))).await {
-        Ok(mut answer) => Ok(Some(answer["volume"].take())),
-        Err(error) if error.is_missing() => Ok(None),
-        Err(error) => Err(error),
-    }
+    let answer = cloud.session.get(Service::Volume, &format!("/volumes/{}", escaped(id))).await;
+    Ok(if_there(answer)?.map(|mut it| it["volume"].take()))
 }
 
 /// Waits until a volume has one of the states.

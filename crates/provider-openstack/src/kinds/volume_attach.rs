@@ -162,17 +162,6 @@ impl Calls for VolumeAttach {
         }
     }
 
-    async fn update(
-        &self,
-        _cloud: &Cloud,
-        _call: &CallContext,
-        _prior: &Remote,
-        planned: &Value,
-    ) -> Outcome {
-        // What can change is only a hint for a guest that is long up.
-        Outcome::made(planned.clone())
-    }
-
     async fn delete(&self, cloud: &Cloud, _call: &CallContext, prior: &Remote) -> Outcome {
         const DOING: &str = "detach the volume from the server";
         let (server, volume) = ends(&prior.attrs);
