@@ -4,36 +4,25 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value as Json, json};
 
-use crate::api::{Api, rig};
-use crate::proxy::{Fate, Proxy};
+use crate::proxy::{Fate, Proxy, address, through};
 use crate::world::World;
 
 /// A network with many ports on it.
 fn config(count: usize, proxy: &Proxy) -> String {
-    format!(
+    let ports = format!(
         r#"
-        terraform {{
-          required_providers {{
-            openstack = {{ source = "terraform-provider-openstack/openstack" }}
-          }}
-        }}
-        provider "openstack" {{
-          endpoint_overrides = {{ network = "{}/v2.0/" }}
-        }}
         resource "openstack_networking_network_v2" "n" {{ name = "PREFIX" }}
         resource "openstack_networking_port_v2" "p" {{
           count      = {count}
           name       = "PREFIX-${{count.index}}"
           network_id = openstack_networking_network_v2.n.id
-        }}"#,
-        proxy.url
-    )
+        }}"#
+    );
+    through(&[("network", proxy)], "") + &ports
 }
 
 fn proxy() -> Proxy {
-    let _ = rig();
-    let network = Api::admin().service("network").trim_end_matches("/v2.0").to_owned();
-    Proxy::before(&network, |_| Fate::Pass)
+    Proxy::before(&address("network"), |_| Fate::Pass)
 }
 
 fn of<'a>(seen: &'a [String], method: &str) -> Vec<&'a String> {
@@ -130,9 +119,8 @@ fn five_hundred_ports_in_five() {
 /// A connection that breaks while something is read is not worth a word: it is read again.
 #[test]
 fn a_read_that_breaks_off_is_read_again() {
-    let network = Api::admin().service("network").trim_end_matches("/v2.0").to_owned();
     let broken = AtomicUsize::new(0);
-    let proxy = Proxy::before(&network, move |asked| {
+    let proxy = Proxy::before(&address("network"), move |asked| {
         let first = asked.contains("/ports?") && broken.fetch_add(1, Ordering::SeqCst) == 0;
         if first { Fate::Cut } else { Fate::Pass }
     });

@@ -4,7 +4,6 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::json;
 
-use crate::api::Api;
 use crate::proxy::{Fate, Proxy, address, through};
 use crate::world::World;
 
@@ -46,34 +45,23 @@ fn nobody_says_where_the_cloud_is() {
 #[test]
 fn endpoint_down_in_mid_apply() {
     let count = AtomicUsize::new(0);
-    let network = Api::admin().service("network").trim_end_matches("/v2.0").to_owned();
-    let proxy = Proxy::before(&network, move |asked| {
+    let proxy = Proxy::before(&address("network"), move |asked| {
         let posts = asked.starts_with("POST") && count.fetch_add(1, Ordering::SeqCst) >= 2;
         if posts { Fate::Answer(500) } else { Fate::Pass }
     });
-    let config = |url: &str| {
-        format!(
-            r#"
-            terraform {{
-              required_providers {{
-                openstack = {{ source = "terraform-provider-openstack/openstack" }}
-              }}
-            }}
-            provider "openstack" {{
-              endpoint_overrides = {{ network = "{url}/v2.0/" }}
-              max_retries        = 1
-            }}
-            resource "openstack_networking_network_v2" "n" {{
+    let config = |proxies: &[(&str, &Proxy)]| {
+        let five = r#"
+            resource "openstack_networking_network_v2" "n" {
               count = 5
-              name  = "PREFIX-${{count.index}}"
-            }}"#
-        )
+              name  = "PREFIX-${count.index}"
+            }"#;
+        through(proxies, "max_retries = 1") + five
     };
-    let world = World::new("down", &config(&proxy.url));
+    let world = World::new("down", &config(&[("network", &proxy)]));
     let said = world.fails(&APPLY);
     has(&said, &["Cannot create the network", "Said by the test", "main.tf line"]);
     assert_eq!(world.there()["networks"].len(), 2);
-    world.config(&config(&network));
+    world.config(&config(&[]));
     world.settle();
     assert_eq!(world.there()["networks"].len(), 5);
     world.end();
@@ -82,29 +70,18 @@ fn endpoint_down_in_mid_apply() {
 /// The cloud did it, but nobody heard: it is found by its stamp, and not made again.
 #[test]
 fn an_answer_that_is_lost() {
-    let network = Api::admin().service("network").trim_end_matches("/v2.0").to_owned();
     let once = AtomicUsize::new(0);
-    let proxy = Proxy::before(&network, move |asked| {
+    let proxy = Proxy::before(&address("network"), move |asked| {
         let first = asked.starts_with("POST") && once.fetch_add(1, Ordering::SeqCst) == 0;
         if first { Fate::Mute } else { Fate::Pass }
     });
-    let config = format!(
-        r#"
-        terraform {{
-          required_providers {{
-            openstack = {{ source = "terraform-provider-openstack/openstack" }}
-          }}
-        }}
-        provider "openstack" {{
-          endpoint_overrides = {{ network = "{}/v2.0/" }}
-        }}
-        resource "openstack_networking_network_v2" "n" {{
+    let only = r#"
+        resource "openstack_networking_network_v2" "n" {
           name        = "PREFIX"
           description = "Only one"
           tags        = ["t"]
-        }}"#,
-        proxy.url
-    );
+        }"#;
+    let config = through(&[("network", &proxy)], "") + only;
     let world = World::new("lost", &config);
     world.run(&APPLY);
     world.settle();
@@ -295,37 +272,24 @@ fn a_service_that_is_too_busy() {
 /// The name is changed, the tags are not: the state says so, and nothing else is a difference.
 #[test]
 fn an_update_that_fails_halfway() {
-    let network = Api::admin().service("network").trim_end_matches("/v2.0").to_owned();
-    let proxy = Proxy::before(&network, |asked| match asked.ends_with("/tags") {
+    let proxy = Proxy::before(&address("network"), |asked| match asked.ends_with("/tags") {
         true => Fate::Answer(400),
         false => Fate::Pass,
     });
-    let config = |url: &str, rest: &str| {
-        format!(
-            r#"
-            terraform {{
-              required_providers {{
-                openstack = {{ source = "terraform-provider-openstack/openstack" }}
-              }}
-            }}
-            provider "openstack" {{
-              endpoint_overrides = {{ network = "{url}/v2.0/" }}
-            }}
-            resource "openstack_networking_network_v2" "n" {{
-              {rest}
-            }}"#
-        )
+    let config = |proxies: &[(&str, &Proxy)], rest: &str| {
+        let network = format!("resource \"openstack_networking_network_v2\" \"n\" {{\n{rest}\n}}");
+        through(proxies, "") + &network
     };
-    let world = World::new("half", &config(&network, "name = \"PREFIX-a\""));
+    let world = World::new("half", &config(&[], "name = \"PREFIX-a\""));
     world.settle();
     let changed = "name = \"PREFIX-b\"\ntags = [\"t\"]";
-    world.config(&config(&proxy.url, changed));
+    world.config(&config(&[("network", &proxy)], changed));
     has(&world.fails(&APPLY), &["Cannot tag the network", "main.tf line"]);
     assert_eq!(world.attrs("openstack_networking_network_v2.n")["name"], "plumb-e2e-half-b");
     let plan = world.plan();
     assert!(plan.contains("tags ") && plan.contains("+ \"t\""), "{plan}");
     assert!(!plan.contains("description"), "{plan}");
-    world.config(&config(&network, changed));
+    world.config(&config(&[], changed));
     world.settle();
     world.end();
 }
