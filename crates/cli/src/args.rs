@@ -23,8 +23,8 @@ pub(crate) enum Verb {
     Destroy(ApplyArgs),
     /// Try expressions at an interactive command prompt
     Console(ConsoleArgs),
-    /// Tell whether the real infrastructure still is what the state says
-    Drift(PlanArgs),
+    /// Tell what moved away from what is remembered and declared; changes nothing
+    Drift(crate::commands::drift::DriftArgs),
     /// Run a command inside a host, or in the network of a router
     Exec(ExecArgs),
     /// Show what a host's command wrote

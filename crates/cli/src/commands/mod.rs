@@ -3,6 +3,7 @@
 pub(crate) mod about;
 mod apply;
 mod console;
+pub(crate) mod drift;
 mod enter;
 mod fmt;
 mod import;
@@ -25,7 +26,9 @@ pub(crate) fn view(verb: &Verb) -> (ViewFlags, bool) {
         Verb::Init(it) => (&it.view, it.json),
         // One document, not lines.
         Verb::Validate(it) => (&it.view, false),
-        Verb::Plan(it) | Verb::Drift(it) => (&it.view, it.json),
+        Verb::Plan(it) => (&it.view, it.json),
+        // One document, not lines.
+        Verb::Drift(it) => (&it.view, false),
         Verb::Apply(it) | Verb::Destroy(it) | Verb::Refresh(it) => (&it.view, it.json),
         Verb::Exec(it) => (&it.object.view, false),
         Verb::Logs(it) => (&it.object.view, false),
@@ -75,7 +78,7 @@ pub(crate) async fn run(
         Verb::Init(args) => init::init(context, &args),
         Verb::Validate(args) => init::validate(context, &args),
         Verb::Plan(args) => plan::plan(context, &args, typed).await,
-        Verb::Drift(args) => plan::drift(context, args, typed).await,
+        Verb::Drift(args) => drift::drift(context, &args, typed).await,
         Verb::Apply(args) => apply::apply(context, &args, typed, None).await,
         Verb::Destroy(args) => apply::apply(context, &args, typed, Some(PlanMode::Destroy)).await,
         Verb::Refresh(mut args) => {

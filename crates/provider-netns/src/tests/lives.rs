@@ -28,7 +28,7 @@ async fn made(cloud: &CloudConnection, step: u32, kind: &str, written: Written) 
 }
 
 fn request(kind: &str, prior: &Remote) -> ReadRequest {
-    ReadRequest { kind: Kind::new(kind), prior: prior.clone() }
+    ReadRequest { kind: Kind::new(kind), prior: prior.clone(), whole: true }
 }
 
 fn network(name: &str, subnet: &str) -> Written {
