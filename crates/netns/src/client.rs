@@ -50,7 +50,7 @@ impl Follower {
     ///
     /// # Errors
     /// If nothing will be told any more.
-    pub fn next(&mut self) -> Result<Touched, ClientError> {
+    pub fn hear(&mut self) -> Result<Touched, ClientError> {
         match wire::receive(&mut self.stream).map_err(ClientError::Lost)? {
             Reply::Touched(touched) => Ok(touched),
             _ => Err(ClientError::Lost(io::Error::other("news that are none"))),

@@ -42,7 +42,7 @@ impl News {
         let (news, heard) = channel();
         std::thread::spawn(move || {
             loop {
-                let next = follower.next();
+                let next = follower.hear();
                 let over = next.is_err();
                 if news.send(next).is_err() || over {
                     return;

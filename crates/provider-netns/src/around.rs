@@ -96,7 +96,7 @@ fn listen(pool: &Pool, news: &Sender<News>) -> Result<(), Failure> {
     let leave = follower.leave().map_err(|it| unreachable(Box::new(it)))?;
     let mut next = News::Hears(Some(leave));
     while news.blocking_send(next).is_ok() {
-        next = News::Touched(follower.next().map_err(|it| unreachable(Box::new(it)))?);
+        next = News::Touched(follower.hear().map_err(|it| unreachable(Box::new(it)))?);
     }
     Ok(())
 }

@@ -10,7 +10,7 @@ use plumb_provider::{Connection as _, Ours, Touched};
 
 use super::holder::Holder;
 use super::lives::{Written, host, lab, made, network, request};
-use super::{blocks, call, text, text_set};
+use super::{blocks, call, text};
 use crate::provider::CloudConnection;
 
 fn ours(kind: &str, id: &str) -> Ours {
@@ -122,7 +122,7 @@ async fn every_kind_is_found_beside_ours() {
         netns_link l is plugged into host a (a)
     "#]]
     .assert_eq(&beside(&cloud, &all_of_lab()).await);
-    // What they call theirs, a network and what is on it, has ours beside it.
+    // Seen from the other side, ours stands beside theirs.
     expect_test::expect![[r#"
         netns_network lan is in the same cloud (-)
         netns_network world is in the same cloud (-)
