@@ -236,7 +236,12 @@ impl Pool {
 
     /// The holder's news; none if there is no holder.
     pub(crate) fn follow(&self) -> Result<Option<Follower>, Failure> {
-        self.door.follow().map_err(unreachable)
+        self.door.follow().map_err(|it| match it.downcast_ref::<ClientError>() {
+            Some(ClientError::Refused(refusal)) => {
+                Failure::new(refusal.summary.clone(), refusal.detail.clone())
+            }
+            _ => unreachable(it),
+        })
     }
 
     /// Until the end of what is given, no line is kept.
