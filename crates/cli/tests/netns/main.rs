@@ -2,6 +2,7 @@
 //! fail where the kernel refuses.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod around;
 mod bad_input;
 mod drift;
 mod examples;

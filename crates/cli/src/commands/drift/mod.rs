@@ -25,7 +25,7 @@ use crate::variables::Typed;
 use crate::{INTERRUPTED, VERSION, files};
 
 pub(crate) use args::DriftArgs;
-pub(crate) use look::{Looked, Wanted, beside, look};
+pub(crate) use look::{Looked, Wanted, look};
 
 /// Tells what moved away.
 pub(crate) async fn drift(
