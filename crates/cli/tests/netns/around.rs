@@ -37,7 +37,7 @@ fn ours(world: &World) -> Vec<Ours> {
 }
 
 /// Another configuration of the same cloud.
-fn another(world: &World, main: &str) -> World {
+pub(crate) fn another(world: &World, main: &str) -> World {
     let cloud = world.path().join(".plumb/netns");
     let provider = format!("provider \"netns\" {{\n  cloud = {cloud:?}\n}}\n");
     World::new(world.user(), &format!("{provider}{main}"))
