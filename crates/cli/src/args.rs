@@ -444,6 +444,8 @@ pub(crate) struct StateArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum StateVerb {
+    /// Show who changed the state, when, and what came of it
+    History(StateHistoryArgs),
     /// List resources in the state
     List(StateListArgs),
     /// Move an item in the state
@@ -458,6 +460,18 @@ pub(crate) enum StateVerb {
     Show(StateShowArgs),
     /// Replace provider in the state
     ReplaceProvider(StateReplaceProviderArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct StateHistoryArgs {
+    /// Print as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Path to the state file
+    #[arg(long, value_name = "PATH")]
+    pub(crate) state: Option<String>,
+    #[command(flatten)]
+    pub(crate) view: ViewFlags,
 }
 
 #[derive(Args, Debug)]

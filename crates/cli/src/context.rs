@@ -190,7 +190,10 @@ impl Context {
                 vec![Diagnostic::error("Error loading state", detail)]
             })?;
         }
-        let info = LockInfo::new(operation);
+        let mut info = LockInfo::new(operation);
+        if let Some(commit) = self.env.get("PLUMB_COMMIT").filter(|it| !it.is_empty()) {
+            info.info = format!("commit {commit}");
+        }
         let lock = flags.lock.unwrap_or(true).then_some(&info);
         let since = Instant::now();
         let mut said = false;

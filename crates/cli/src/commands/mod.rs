@@ -6,6 +6,7 @@ mod console;
 pub(crate) mod drift;
 mod enter;
 mod fmt;
+mod history;
 mod import;
 mod init;
 mod plan;
@@ -46,6 +47,7 @@ pub(crate) fn view(verb: &Verb) -> (ViewFlags, bool) {
         Verb::Show(it) => (&it.view, false),
         Verb::State(it) => (
             match &it.verb {
+                StateVerb::History(it) => &it.view,
                 StateVerb::List(it) => &it.view,
                 StateVerb::Mv(it) => &it.view,
                 StateVerb::Pull(it) => &it.view,
@@ -97,6 +99,7 @@ pub(crate) async fn run(
         Verb::Providers(args) => about::providers(context, &args),
         Verb::Show(args) => show::show(context, &args),
         Verb::State(args) => match args.verb {
+            StateVerb::History(args) => history::history(context, &args),
             StateVerb::List(args) => state::list(context, &args),
             StateVerb::Mv(args) => state::mv(context, &args),
             StateVerb::Pull(args) => state::pull(context, &args),
