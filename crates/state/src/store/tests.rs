@@ -97,7 +97,10 @@ fn a_run_that_ends_well() {
     record(&mut state, &mut lease, &[output("a", 3)]);
     assert_eq!(lease.checkpoint(&state).expect("folded"), 3);
     drop(lease);
-    assert_eq!(place.names(), ["terraform.tfstate", "terraform.tfstate.backup"]);
+    assert_eq!(
+        place.names(),
+        [".terraform.tfstate.history", "terraform.tfstate", "terraform.tfstate.backup"]
+    );
     let backup = fs::read(place.file("terraform.tfstate.backup")).expect("a backup");
     assert_eq!(v4::read(&backup, &schemas()).expect("whole").serial, 1);
     assert_eq!(content(&place.store.read_only().expect("readable").0), content(&state));
