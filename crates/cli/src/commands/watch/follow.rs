@@ -106,6 +106,11 @@ impl Followers {
         }
         anew
     }
+
+    /// The systems that are listened to.
+    pub(crate) fn names(&self) -> impl Iterator<Item = String> {
+        self.them.keys().map(ToString::to_string)
+    }
 }
 
 impl Drop for Followers {

@@ -54,7 +54,8 @@ impl Sight {
         typed: &[Typed],
     ) -> Result<Sight, Diagnostics> {
         let prepared = prepare(context, args, typed)?;
-        let engine = context.engine(args.parallelism);
+        // What the configuration leaves out is looked at as well.
+        let engine = context.engine_reading_whole(args.parallelism);
         let store = context.store(&prepared.backend, &args.backup, engine.schemas().clone());
         let mut sight = Sight {
             configuration: digest(&prepared),
