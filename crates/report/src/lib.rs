@@ -6,10 +6,15 @@
 mod diagnostic;
 mod diff;
 mod drift;
+mod escape;
 mod json;
+mod junit;
+mod markdown;
+mod place;
 mod plan_json;
 mod plan_text;
 mod quote;
+mod sarif;
 mod schema_json;
 mod state_json;
 mod state_text;
@@ -19,6 +24,7 @@ mod ui;
 mod unified;
 
 pub use diagnostic::json::{diagnostic_line, validate_json};
+pub use diagnostic::sarif::sarif_diagnostics;
 pub use diagnostic::text::{
     diagnostic_text, diagnostics_text, diagnostics_text_compact, split_warnings,
 };
