@@ -3,15 +3,20 @@
 //! Everything here is a pure function from data to text: it does not know how a plan was made, nor
 //! whether it is written to a terminal. Colours, width and frames are asked for with a [`Style`].
 
+mod action;
+mod checks_junit;
 mod diagnostic;
 mod diff;
 mod drift;
 mod escape;
+mod github;
+mod gitlab;
 mod json;
 mod junit;
 mod markdown;
 mod place;
 mod plan_json;
+mod plan_markdown;
 mod plan_text;
 mod quote;
 mod sarif;
@@ -23,6 +28,7 @@ mod type_text;
 mod ui;
 mod unified;
 
+pub use checks_junit::checks_junit;
 pub use diagnostic::json::{diagnostic_line, validate_json};
 pub use diagnostic::sarif::sarif_diagnostics;
 pub use diagnostic::text::{
@@ -32,8 +38,11 @@ pub use drift::{
     drift_json, drift_junit, drift_markdown, drift_prometheus, drift_sarif, drift_text,
     read_previous,
 };
+pub use github::{annotations, step_output};
+pub use gitlab::gitlab_report;
 pub use json::indent_json;
 pub use plan_json::{PlanJson, write_plan_json};
+pub use plan_markdown::{PlanMarkdown, plan_markdown, problems_markdown};
 pub use plan_text::{
     Counts, PlanMode, PlanText, forgotten_warning, plan_text, saved_text, summary_line,
 };

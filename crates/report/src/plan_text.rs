@@ -133,7 +133,7 @@ impl Counts {
     }
 }
 
-fn is_shown(change: &Change) -> bool {
+pub(crate) fn is_shown(change: &Change) -> bool {
     change.action != Action::Keep || change.moved_from.is_some() || change.importing.is_some()
 }
 
@@ -211,7 +211,12 @@ fn symbol(action: Action, style: Style) -> String {
     }
 }
 
-fn write_change(input: PlanText<'_>, key: &ObjectKey, change: &Change, out: &mut String) {
+pub(crate) fn write_change(
+    input: PlanText<'_>,
+    key: &ObjectKey,
+    change: &Change,
+    out: &mut String,
+) {
     let style = input.style;
     let _ = writeln!(out, "\n{}", comment(key, change, style));
     let diff = object_diff(
@@ -450,7 +455,7 @@ pub(crate) fn source_of<'a>(plan: &'a Plan, schemas: &'a Schemas, key: &ObjectKe
     schemas.providers.keys().find(|it| has(it)).map_or("", |it| it)
 }
 
-fn write_outputs(
+pub(crate) fn write_outputs(
     outputs: &std::collections::BTreeMap<std::sync::Arc<str>, OutputChange>,
     style: Style,
     out: &mut String,

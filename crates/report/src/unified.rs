@@ -11,22 +11,6 @@ pub fn unified_diff(name: &str, old: &str, new: &str) -> String {
         .to_string()
 }
 
-#[cfg(test)]
-mod tests {
-    use super::unified_diff;
-
-    #[test]
-    fn a_hunk_has_three_lines_around_it() {
-        let old = "1\n2\n3\n4\n5\na=1\n6\n7\n8\n9";
-        let new = old.replace("a=1", "a = 1");
-        assert_eq!(
-            unified_diff("x.tf", old, &new),
-            "--- old/x.tf\n+++ new/x.tf\n@@ -3,7 +3,7 @@\n 3\n 4\n 5\n-a=1\n+a = 1\n 6\n 7\n 8\n"
-        );
-        assert_eq!(unified_diff("x.tf", old, old), "");
-    }
-}
-
 /// Lines of a plan or of drift with their sign in the first column, where a `diff` code block looks
 /// for it. What changes in place has a `!` instead of the `~`, as such blocks colour that one.
 pub(crate) fn signs_first(text: &str) -> String {
@@ -53,4 +37,20 @@ pub(crate) fn signs_first(text: &str) -> String {
         out.push('\n');
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::unified_diff;
+
+    #[test]
+    fn a_hunk_has_three_lines_around_it() {
+        let old = "1\n2\n3\n4\n5\na=1\n6\n7\n8\n9";
+        let new = old.replace("a=1", "a = 1");
+        assert_eq!(
+            unified_diff("x.tf", old, &new),
+            "--- old/x.tf\n+++ new/x.tf\n@@ -3,7 +3,7 @@\n 3\n 4\n 5\n-a=1\n+a = 1\n 6\n 7\n 8\n"
+        );
+        assert_eq!(unified_diff("x.tf", old, old), "");
+    }
 }

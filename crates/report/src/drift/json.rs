@@ -8,7 +8,7 @@ use plumb_drift::{Accepted, Class, DriftReport, Finding, MovedAttribute, Previou
 use plumb_model::value::Value;
 use plumb_model::value::json::{write_json, write_string};
 
-use super::action_name;
+use crate::action::action_name;
 use crate::diagnostic::json::write_diagnostic;
 use crate::json::{Object, array, indent_json};
 use crate::place::place;

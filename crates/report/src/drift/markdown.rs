@@ -5,7 +5,8 @@ use std::fmt::Write;
 use plumb_diag::Sources;
 use plumb_drift::{Class, DriftReport, Finding, Standing, repairable};
 
-use super::{action_name, attributes, because, excuse, happened, summary, will_be};
+use super::{attributes, because, excuse, happened, summary};
+use crate::action::{action_name, will_be};
 use crate::escape::{beginning, fenced, html_code, markdown};
 use crate::markdown::Limited;
 use crate::place::place;

@@ -12,7 +12,6 @@ mod text;
 use std::fmt::Write;
 
 use plumb_drift::{Class, Counts, DriftReport, Finding, MovedAttribute, Standing};
-use plumb_model::plan::{Action, ReplaceOrder};
 use plumb_model::value::{Type, Value};
 use unicode_width::UnicodeWidthStr;
 
@@ -127,28 +126,4 @@ fn rest(counts: Counts, report: &DriftReport) -> String {
     ];
     let parts = parts.iter().filter(|it| it.0 > 0).map(|(count, name)| format!("{count} {name}"));
     parts.collect::<Vec<_>>().join(", ")
-}
-
-fn action_name(action: Action) -> &'static str {
-    match action {
-        Action::Keep => "keep",
-        Action::Create => "create",
-        Action::Read => "read",
-        Action::Update => "update",
-        Action::Replace(ReplaceOrder::DeleteFirst | ReplaceOrder::CreateFirst) => "replace",
-        Action::Delete => "delete",
-        Action::Forget => "forget",
-    }
-}
-
-fn will_be(action: Action) -> &'static str {
-    match action {
-        Action::Keep => "stays as it is",
-        Action::Create => "will be created",
-        Action::Read => "will be read",
-        Action::Update => "will be updated in-place",
-        Action::Replace(_) => "must be replaced",
-        Action::Delete => "will be destroyed",
-        Action::Forget => "will no longer be managed",
-    }
 }

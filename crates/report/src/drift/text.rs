@@ -5,7 +5,8 @@ use std::fmt::Write;
 use plumb_diag::{Sources, Span};
 use plumb_drift::{Class, DriftReport, Finding, Standing, repairable};
 
-use super::{attributes, because, excuse, happened, summary, will_be};
+use super::{attributes, because, excuse, happened, summary};
+use crate::action::will_be;
 use crate::escape::one_line;
 use crate::place::place;
 use crate::style::{Style, wrap};

@@ -116,8 +116,8 @@ fn markdown_stays_within_its_bytes() {
     for bytes_max in [0, 10, 300, 1000, 2000, 5000, 65_000] {
         let text = drift_markdown(&report, &sources, bytes_max);
         assert!(text.len() <= bytes_max, "{} > {bytes_max}", text.len());
-        let (opened, closed) =
-            (text.matches("<details>").count(), text.matches("</details>").count());
+        let lines = |word: &str| text.lines().filter(|it| it.starts_with(word)).count();
+        let (opened, closed) = (lines("<details>"), lines("</details>"));
         assert_eq!(opened, closed, "{text}");
         if bytes_max >= 1000 {
             let rest = text.lines().find(|it| it.contains("not shown")).expect("it says so");
