@@ -2,6 +2,8 @@
 
 use clap::{ArgAction, Args, Command, Parser, Subcommand};
 
+use crate::reports::{DiagnosticReportFlags, ReportFlags};
+
 #[derive(Debug, Parser)]
 #[command(name = "plumb", disable_help_flag = true, disable_help_subcommand = true)]
 pub(crate) struct Cli {
@@ -205,6 +207,8 @@ pub(crate) struct ValidateArgs {
     /// Produce output in a machine-readable JSON format
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) reports: DiagnosticReportFlags,
     /// Accepted for compatibility
     #[arg(long)]
     pub(crate) no_tests: bool,
@@ -233,6 +237,8 @@ pub(crate) struct PlanArgs {
     #[arg(long)]
     pub(crate) json: bool,
     #[command(flatten)]
+    pub(crate) reports: ReportFlags,
+    #[command(flatten)]
     pub(crate) state: StateFlags,
     #[command(flatten)]
     pub(crate) view: ViewFlags,
@@ -252,6 +258,8 @@ pub(crate) struct ApplyArgs {
     /// Produce output in a machine-readable JSON format
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) reports: ReportFlags,
     #[command(flatten)]
     pub(crate) state: StateFlags,
     #[command(flatten)]
@@ -636,7 +644,7 @@ pub(crate) struct WorkspaceListArgs {
 }
 
 /// Options that are on unless they are set to false.
-const ON: [&str; 7] = ["refresh", "input", "lock", "backend", "get", "list", "write"];
+const ON: [&str; 8] = ["refresh", "input", "lock", "backend", "get", "list", "write", "github"];
 
 /// The parser. Flags take a value with an equals sign, as Go's do: `-lock=false`.
 pub(crate) fn command() -> Command {

@@ -15,6 +15,7 @@ use plumb_provider::{Edge, Provider};
 use plumb_state::{Backup, LocalStore, LockInfo, Opened, StoreError};
 
 use crate::args::{BackupFlags, StateFlags};
+use crate::reports::Reports;
 use crate::ui::Ui;
 
 /// The process, as far as commands look at it.
@@ -25,6 +26,8 @@ pub(crate) struct Context {
     pub(crate) ui: Arc<Ui>,
     /// Where the program was started, before `-chdir`.
     pub(crate) started_in: String,
+    /// What pipelines are told.
+    pub(crate) reports: Reports,
 }
 
 /// Where the state of a configuration is.

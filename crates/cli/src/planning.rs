@@ -14,11 +14,15 @@ use plumb_model::question::Observations;
 use plumb_model::state::State;
 use plumb_model::value::{Path, Value};
 use plumb_planner::{Options, PlanMode};
-use plumb_report::{Counts, PlanText, forgotten_warning, plan_text};
+use plumb_report::{
+    Counts, Operation, PlanText, forgotten_warning, plan_lines, plan_text, planned_outputs_line,
+    summary_json_line,
+};
 
 use crate::args::PlanFlags;
 use crate::context::{Backend, Context};
 use crate::load::{self, Loaded};
+use crate::ui::now;
 use crate::variables::{self, Typed};
 
 /// Everything that a plan is made from, besides the state.
@@ -241,6 +245,16 @@ pub(crate) fn interrupts() -> Interrupt {
     interrupt
 }
 
+/// The plan for machines that listen.
+pub(crate) fn tell(context: &Context, plan: &Plan) {
+    context.ui.event(|| {
+        let outputs = planned_outputs_line(plan, &now()).unwrap_or_default();
+        plan_lines(plan, &now())
+            + &summary_json_line(counts(plan), Operation::Plan, plan, &now())
+            + &outputs
+    });
+}
+
 /// The plan as a person reviews it, with its notes.
 pub(crate) fn show(context: &Context, plan: &Plan, program: &Program, mode: PlanMode) {
     let schemas = context.schemas();
@@ -271,7 +285,8 @@ pub(crate) fn notes(plan: &Plan, at_once: bool) -> Diagnostics {
     notes
 }
 
-fn report_mode(mode: PlanMode) -> plumb_report::PlanMode {
+/// The mode, as reports call it.
+pub(crate) fn report_mode(mode: PlanMode) -> plumb_report::PlanMode {
     match mode {
         PlanMode::Normal => plumb_report::PlanMode::Normal,
         PlanMode::Destroy => plumb_report::PlanMode::Destroy,

@@ -35,8 +35,8 @@ pub use diagnostic::text::{
     diagnostic_text, diagnostics_text, diagnostics_text_compact, split_warnings,
 };
 pub use drift::{
-    drift_json, drift_junit, drift_markdown, drift_prometheus, drift_sarif, drift_text,
-    read_previous,
+    drift_annotations, drift_json, drift_junit, drift_markdown, drift_prometheus, drift_sarif,
+    drift_text, read_previous,
 };
 pub use github::{annotations, step_output};
 pub use gitlab::gitlab_report;

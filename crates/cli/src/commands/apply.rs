@@ -8,8 +8,7 @@ use plumb_lang::Inputs;
 use plumb_model::state::State;
 use plumb_planner::PlanMode;
 use plumb_report::{
-    Counts, Operation, complete_text, outputs_line, outputs_text, plan_lines, planned_outputs_line,
-    summary_json_line,
+    Counts, Operation, complete_text, outputs_line, outputs_text, summary_json_line,
 };
 use plumb_state::{Lease, Opened};
 
@@ -173,18 +172,14 @@ async fn fresh(
         }
     };
     let plan = &outcome.planned.plan;
-    if args.json {
-        context.ui.print(&plan_lines(plan, &now()));
-        let counts = planning::counts(plan);
-        context.ui.print(&summary_json_line(counts, Operation::Plan, plan, &now()));
-        if let Some(line) = planned_outputs_line(plan, &now()) {
-            context.ui.print(&line);
-        }
-    } else if forced != Some(PlanMode::RefreshOnly) || !plan.is_empty() {
+    planning::tell(context, plan);
+    if !args.json && (forced != Some(PlanMode::RefreshOnly) || !plan.is_empty()) {
         planning::show(context, plan, &prepared.program, mode);
     }
     let at_once = args.auto_approve && planning::changes_something(plan, mode);
-    context.ui.diagnostics(&planning::notes(plan, at_once));
+    let notes = planning::notes(plan, at_once);
+    context.reports.planned(context, plan, &prepared, mode, &notes);
+    context.ui.diagnostics(&notes);
     let ready = Ready { prepared, outcome, state, lease };
     if args.auto_approve || !planning::changes_something(&ready.outcome.planned.plan, mode) {
         return Ok(Ok(ready));
@@ -283,6 +278,7 @@ async fn carry_out(
         diagnostics
             .extend(copy_to(context, engine, path, &applied.state).err().into_iter().flatten());
     }
+    context.reports.applied(&applied.state.checks);
     let failed = diagnostics.iter().any(Diagnostic::is_error);
     if plan.partial {
         diagnostics.push(incomplete());
@@ -303,11 +299,11 @@ async fn carry_out(
         context.ui.say(&remains(&applied));
         return Ok(INTERRUPTED);
     }
+    context.ui.event(|| {
+        let outputs = outputs_line(&applied.state.outputs, &now()).filter(|_| !failed);
+        summary_json_line(counts, operation, &plan, &now()) + &outputs.unwrap_or_default()
+    });
     if context.ui.json {
-        context.ui.print(&summary_json_line(counts, operation, &plan, &now()));
-        if let Some(line) = outputs_line(&applied.state.outputs, &now()).filter(|_| !failed) {
-            context.ui.print(&line);
-        }
         return Ok(i32::from(failed));
     }
     if failed {

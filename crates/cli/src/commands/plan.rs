@@ -4,13 +4,12 @@ use std::sync::Arc;
 
 use plumb_diag::{Diagnostic, Diagnostics};
 use plumb_engine::Observer;
-use plumb_report::{Operation, plan_lines, planned_outputs_line, saved_text, summary_json_line};
+use plumb_report::saved_text;
 
 use crate::args::{BackupFlags, PlanArgs};
 use crate::context::{Context, store_error};
 use crate::planning::{self, Asked};
 use crate::screen::Screen;
-use crate::ui::now;
 use crate::variables::Typed;
 use crate::{INTERRUPTED, planfile};
 
@@ -60,17 +59,13 @@ pub(crate) async fn plan(
     };
     let plan = &outcome.planned.plan;
     let changes = planning::changes_something(plan, mode);
-    if args.json {
-        context.ui.print(&plan_lines(plan, &now()));
-        let counts = planning::counts(plan);
-        context.ui.print(&summary_json_line(counts, Operation::Plan, plan, &now()));
-        if let Some(line) = planned_outputs_line(plan, &now()) {
-            context.ui.print(&line);
-        }
-    } else {
+    planning::tell(context, plan);
+    if !args.json {
         planning::show(context, plan, &prepared.program, mode);
     }
-    context.ui.diagnostics(&planning::notes(plan, false));
+    let notes = planning::notes(plan, false);
+    context.reports.planned(context, plan, &prepared, mode, &notes);
+    context.ui.diagnostics(&notes);
     if let Some(path) = &args.out {
         planfile::write(path, &prepared, &opened.state, &outcome)?;
     }

@@ -2,6 +2,7 @@
 //!
 //! Whatever the form, the values of sensitive attributes are in none of them.
 
+mod annotations;
 mod json;
 mod junit;
 mod markdown;
@@ -19,6 +20,7 @@ use crate::diff::{Diff, Forcing, Options, draw, line_start, value_diff};
 use crate::escape::one_line;
 use crate::style::Style;
 
+pub use annotations::drift_annotations;
 pub use json::{drift_json, read_previous};
 pub use junit::drift_junit;
 pub use markdown::drift_markdown;

@@ -126,6 +126,7 @@ fn tell(
     report: &DriftReport,
 ) -> Result<(), Diagnostics> {
     let sources = &prepared.loaded.sources;
+    context.reports.drifted(context, report, sources);
     let mut errors = Diagnostics::new();
     let mut write = |to: &Option<String>, text: &dyn Fn() -> String| match to.as_deref() {
         None => {}
