@@ -18,6 +18,7 @@ pub fn drift_junit(report: &DriftReport, sources: &Sources) -> String {
     let rest = report.looked.saturating_sub(moved.len());
     if rest > 0 || cases.is_empty() {
         let name = match (rest, cases.is_empty()) {
+            (0, true) => "no object had to be looked at".to_owned(),
             (1, true) => "the 1 object that was looked at".to_owned(),
             (many, true) => format!("all {many} objects that were looked at"),
             (1, false) => "the 1 other object".to_owned(),
