@@ -29,7 +29,7 @@ use github::Runner;
 pub(crate) use into::EventFile;
 
 /// What GitHub takes for a comment, with room for a few words around.
-const COMMENT_BYTES_MAX: usize = 60_000;
+pub(crate) const COMMENT_BYTES_MAX: usize = 60_000;
 
 /// The reports that were asked for, and what is known for them so far.
 #[derive(Default)]

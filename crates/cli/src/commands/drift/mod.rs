@@ -21,6 +21,7 @@ use plumb_report::{
 use crate::args::{BackupFlags, PlanFlags};
 use crate::context::{Context, store_error};
 use crate::planning::{self, Asked, Prepared};
+use crate::reports::COMMENT_BYTES_MAX;
 use crate::variables::Typed;
 use crate::{INTERRUPTED, VERSION, files};
 
@@ -136,7 +137,7 @@ fn tell(
     let json = || drift_json(report, sources);
     write(&args.json, &json);
     write(&args.json_into, &json);
-    write(&args.markdown, &|| drift_markdown(report, sources, MARKDOWN_BYTES_MAX));
+    write(&args.markdown, &|| drift_markdown(report, sources, COMMENT_BYTES_MAX));
     write(&args.junit_xml, &|| drift_junit(report, sources));
     write(&args.sarif, &|| drift_sarif(report, sources, VERSION));
     write(&args.prometheus, &|| drift_prometheus(report));
@@ -146,9 +147,6 @@ fn tell(
     }
     if errors.is_empty() { Ok(()) } else { Err(errors) }
 }
-
-/// What GitHub takes for a step summary.
-const MARKDOWN_BYTES_MAX: usize = 1 << 20;
 
 fn accept(
     context: &Context,
