@@ -15,6 +15,7 @@ mod schema;
 #[cfg(test)]
 mod tests;
 mod text;
+mod topology;
 mod validate;
 
 pub use provider::NetnsProvider;

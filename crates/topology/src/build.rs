@@ -44,7 +44,7 @@ struct NodeOf<'a> {
 #[derive(Default)]
 struct InletOf<'a> {
     noun: &'a str,
-    outer: Option<&'a str>,
+    outer: Option<String>,
     segment: Option<Id<'a>>,
     through: Option<Id<'a>>,
     node: Option<Id<'a>>,
@@ -169,7 +169,13 @@ impl<'a> Reader<'a> {
         for _ in 0..4 {
             match self.meaning(scope, key) {
                 Some(Meaning::Subnet(of)) => key = of,
-                Some(Meaning::Segment(at, place)) => return Some(Id::Own(at, place)),
+                Some(Meaning::Segment(at, place)) => {
+                    let id = Id::Own(at, place);
+                    if let Some(segment) = self.side.segments.get_mut(&id) {
+                        segment.outer |= outer;
+                    }
+                    return Some(id);
+                }
                 Some(Meaning::Port(at, place)) => match &(self.pieces)(&self.sources[at])[place] {
                     Piece::Port { on, .. } => key = on,
                     _ => return None,
@@ -182,7 +188,7 @@ impl<'a> Reader<'a> {
         let name = shown(&key.name)?;
         let id = Id::Stranger(scope, key.noun, name);
         let stranger = SegmentOf { name, noun: key.noun, outer, ..SegmentOf::default() };
-        self.side.segments.entry(id.clone()).or_insert(stranger);
+        self.side.segments.entry(id.clone()).or_insert(stranger).outer |= outer;
         Some(id)
     }
 
@@ -215,7 +221,7 @@ impl<'a> Reader<'a> {
 
     fn plug(&mut self, scope: &'a str, piece: &'a Piece) {
         match piece {
-            Piece::Plug { of, to, addresses, filters } => {
+            Piece::Plug { of, to, addresses, filters, uplink } => {
                 let Some(node) = self.node(scope, of) else { return };
                 self.filter(scope, &node, filters);
                 let mut all: BTreeSet<&str> = addresses.iter().filter_map(|it| shown(it)).collect();
@@ -227,7 +233,7 @@ impl<'a> Reader<'a> {
                         self.filter(scope, &node, filters);
                     }
                 }
-                if let Some(segment) = self.segment(scope, to, false) {
+                if let Some(segment) = self.segment(scope, to, *uplink) {
                     self.side.plugs.entry((node, segment)).or_default().extend(all);
                 }
             }
@@ -274,10 +280,28 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// The outer segment that a router is in.
+    fn outside_of(&self, router: &Id<'a>) -> Option<Id<'a>> {
+        let plugs = self.side.plugs.range((router.clone(), Id::Own(0, 0))..);
+        let mut segments = plugs.take_while(|it| it.0.0 == *router).map(|it| &it.0.1);
+        segments.find(|it| self.side.segments.get(*it).is_some_and(|it| it.outer)).cloned()
+    }
+
     fn inlet(&mut self, at: usize, place: usize, scope: &'a str, piece: &'a Piece) {
         let Piece::Inlet { keys, noun, outer, on, through, to, inner } = piece else { return };
-        let segment = on.as_ref().and_then(|it| self.segment(scope, it, true));
+        let mut on = on.as_ref();
+        let mut whole = shown(outer).map(str::to_owned);
+        if let Some(Meaning::Inlet(at, place)) = on.and_then(|it| self.meaning(scope, it))
+            && let Piece::Inlet { on: of_it, outer, .. } = &(self.pieces)(&self.sources[at])[place]
+        {
+            on = of_it.as_ref();
+            whole = shown(outer).zip(whole).map(|(outer, part)| format!("{outer}{part}"));
+        }
         let through = through.as_ref().and_then(|it| self.node(scope, it));
+        let segment = match on {
+            Some(on) => self.segment(scope, on, true),
+            None => through.as_ref().and_then(|it| self.outside_of(it)),
+        };
         let (node, name) = to.as_ref().map_or((None, None), |it| self.target(scope, it));
         let inner = inner.as_deref().and_then(shown);
         let inner = match (name, inner) {
@@ -290,10 +314,14 @@ impl<'a> Reader<'a> {
             }
             _ => Id::Own(at, place),
         };
-        let outer = shown(outer);
-        let inlet = InletOf { noun, outer, segment, through, node, inner };
+        let inlet = InletOf { noun, outer: whole, segment, through, node, inner };
         self.side.inlets.insert(id, inlet);
     }
+}
+
+/// A name, or what else people know it by.
+fn called(name: &str, address: Option<&str>, noun: &str) -> String {
+    shown(name).or(address).unwrap_or(noun).to_owned()
 }
 
 /// What becomes of the resource, its address, its block, and whether it is not ours.
@@ -379,7 +407,7 @@ fn merge(sources: &[Source], before: &Side<'_>, after: &Side<'_>) -> Network {
         let (own, address, block, given) = origin(sources, id);
         segments.insert(id, res.segments.len());
         res.segments.push(Segment {
-            name: it.name.to_owned(),
+            name: called(it.name, address, it.noun),
             noun: it.noun.to_owned(),
             ranges: badges(b.map(|it| &it.ranges), a.map(|it| &it.ranges)),
             outer: it.outer,
@@ -396,7 +424,7 @@ fn merge(sources: &[Source], before: &Side<'_>, after: &Side<'_>) -> Network {
         nodes.insert(id, res.nodes.len());
         res.nodes.push(Node {
             kind: it.kind,
-            name: it.name.to_owned(),
+            name: called(it.name, address, it.noun),
             noun: it.noun.to_owned(),
             address: address.map(str::to_owned),
             block: block.to_owned(),
@@ -437,7 +465,7 @@ fn merge(sources: &[Source], before: &Side<'_>, after: &Side<'_>) -> Network {
         let own = if moved && own == Sign::Keep { Sign::Change } else { own };
         res.inlets.push(Inlet {
             noun: it.noun.to_owned(),
-            outer: it.outer.or(b.and_then(|it| it.outer)).map(str::to_owned),
+            outer: it.outer.clone().or_else(|| b.and_then(|it| it.outer.clone())),
             segment: it.segment.as_ref().and_then(|it| segments.get(it)).copied(),
             through: it.through.as_ref().and_then(|it| nodes.get(it)).copied(),
             targets,

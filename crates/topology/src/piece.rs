@@ -87,6 +87,8 @@ pub enum Piece {
         addresses: Vec<String>,
         /// What filters its traffic there.
         filters: Vec<Key>,
+        /// Whether it leads outside, which then is what the segment is.
+        uplink: bool,
     },
     /// A way in from an outer segment: a floating IP, a forwarded or published port.
     Inlet {
@@ -96,7 +98,8 @@ pub enum Piece {
         noun: &'static str,
         /// Its address out there, with a port if that is all it is.
         outer: String,
-        /// The outer segment.
+        /// The outer segment, or another way in that this is a part of. None: where the router leads
+        /// outside.
         on: Option<Key>,
         /// The router that lets it in.
         through: Option<Key>,

@@ -48,7 +48,7 @@ pub(crate) fn host(name: &str, networks: &[(&str, &str)], groups: &[&str]) -> Ve
 
 pub(crate) fn plug(of: Key, to: &str, address: &str, groups: &[&str]) -> Piece {
     let filters = groups.iter().map(|it| Key::new("group", *it)).collect();
-    Piece::Plug { of, to: key(to), addresses: vec![address.into()], filters }
+    Piece::Plug { of, to: key(to), addresses: vec![address.into()], filters, uplink: false }
 }
 
 pub(crate) fn floating(name: &str, address: &str, on: &str, to: &str) -> Piece {

@@ -89,6 +89,7 @@ fn what_is_not_known_yet_joins_but_is_not_shown() {
         to: Key::new("subnet", stand_in("net.y", "id")),
         addresses: vec![stand_in("host.h", "address")],
         filters: Vec::new(),
+        uplink: false,
     };
     let mut pieces = host("h", &[], &[]);
     pieces.push(plug);
