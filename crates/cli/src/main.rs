@@ -8,6 +8,7 @@ mod context;
 mod help;
 mod hidden;
 mod load;
+mod picture;
 mod planfile;
 mod planning;
 mod screen;

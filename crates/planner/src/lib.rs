@@ -6,6 +6,7 @@
 
 mod audit;
 mod companions;
+mod foreseen;
 mod instance;
 mod moves;
 mod order;
@@ -28,6 +29,7 @@ use plumb_model::state::State;
 use plumb_model::value::Value;
 
 pub use audit::audit;
+pub use foreseen::foreseen;
 
 /// Everything a plan depends on. Two equal inputs give two equal plans.
 #[derive(Clone, Copy)]
