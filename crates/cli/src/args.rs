@@ -223,6 +223,9 @@ pub(crate) struct PlanArgs {
     /// Write a plan file to the given path. This can be used as input to the "apply" command
     #[arg(long, value_name = "PATH")]
     pub(crate) out: Option<String>,
+    /// Write the plan to a file to look at with a browser: changes, checks and the network before and after
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<String>,
     /// Not supported yet
     #[arg(long, value_name = "PATH")]
     pub(crate) generate_config_out: Option<String>,

@@ -7,6 +7,7 @@ mod commands;
 mod context;
 mod help;
 mod hidden;
+mod html;
 mod load;
 mod picture;
 mod planfile;

@@ -21,13 +21,9 @@ pub(crate) fn of_plan(prepared: &Prepared, outcome: &PlanOutcome) -> Network {
     let planned = &outcome.planned;
     let will = match prepared.options.mode {
         PlanMode::Destroy => BTreeMap::new(),
-        PlanMode::Normal | PlanMode::RefreshOnly => foreseen(
-            &prepared.program,
-            &prepared.inputs,
-            &outcome.seen,
-            &planned.known,
-            stand_in,
-        ),
+        PlanMode::Normal | PlanMode::RefreshOnly => {
+            foreseen(&prepared.program, &prepared.inputs, &outcome.seen, &planned.known, stand_in)
+        }
     };
     let drift = match prepared.options.mode {
         PlanMode::RefreshOnly => Some(&planned.plan.drift),

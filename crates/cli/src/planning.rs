@@ -260,7 +260,8 @@ pub(crate) fn notes(plan: &Plan, at_once: bool) -> Diagnostics {
     notes
 }
 
-fn report_mode(mode: PlanMode) -> plumb_report::PlanMode {
+/// The mode, as reports call it.
+pub(crate) fn report_mode(mode: PlanMode) -> plumb_report::PlanMode {
     match mode {
         PlanMode::Normal => plumb_report::PlanMode::Normal,
         PlanMode::Destroy => plumb_report::PlanMode::Destroy,

@@ -23,7 +23,8 @@ pub fn foreseen(
 ) -> BTreeMap<Addr, Value> {
     let known_now = Known::new(program);
     let values = BTreeMap::new();
-    let mut look = Look { program, inputs, seen, planned: known, known: known_now, stand_in, values };
+    let mut look =
+        Look { program, inputs, seen, planned: known, known: known_now, stand_in, values };
     for (id, node) in program.nodes() {
         for instance in 0..look.known.module(node.module).len() as u32 {
             look.node(id, instance);
@@ -122,7 +123,8 @@ fn fill(value: &Value, config: &Value) -> Value {
         (ValueKind::Unknown(_), _) => config.clone().with_marks(value.marks()),
         (ValueKind::Object(_) | ValueKind::Map(_), ValueKind::Object(_) | ValueKind::Map(_)) => {
             let filled = value.as_map().into_iter().flatten().map(|(name, value)| {
-                let value = config.get_attr(name).map_or_else(|| value.clone(), |it| fill(value, it));
+                let value =
+                    config.get_attr(name).map_or_else(|| value.clone(), |it| fill(value, it));
                 (name.clone(), value)
             });
             Value::object(filled).with_marks(value.marks())

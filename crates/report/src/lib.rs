@@ -5,6 +5,7 @@
 
 mod diagnostic;
 mod diff;
+mod html;
 mod json;
 mod plan_json;
 mod plan_text;
@@ -21,6 +22,7 @@ pub use diagnostic::json::{diagnostic_line, validate_json};
 pub use diagnostic::text::{
     diagnostic_text, diagnostics_text, diagnostics_text_compact, split_warnings,
 };
+pub use html::{HtmlDelta, HtmlFinding, HtmlHistory, HtmlPlan, HtmlReport, html_report};
 pub use json::indent_json;
 pub use plan_json::{PlanJson, write_plan_json};
 pub use plan_text::{

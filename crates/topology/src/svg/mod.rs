@@ -1,8 +1,8 @@
 //! The picture as SVG.
 //!
 //! What comes, goes or changes has a sign in a corner, a border of its own kind (thick, dashed,
-//! dotted) and a colour: any one of the three says it. The same picture shows before and after: a
-//! class on what holds it hides what is not there on that side.
+//! dotted) and a colour: any one of the three says it. The same picture shows before and after:
+//! [`STYLE`] hides what is not there on the side that is chosen, see [`VIEWS`].
 
 pub(crate) mod lines;
 
@@ -17,9 +17,10 @@ use lines::{Line, LineKind};
 /// How the picture looks; for a page that has it, or for the picture by itself.
 pub const STYLE: &str = include_str!("style.css");
 
-/// What a page may put on what holds the picture, and what it is called: the side that is shown.
+/// The sides that a page lets people choose: the class of a radio button inside an element of the
+/// class `picture` that also holds the picture, and what it is called.
 pub const VIEWS: [(&str, &str); 3] =
-    [("t-both", "Changes"), ("t-before", "Before"), ("t-after", "After")];
+    [("v-both", "Changes"), ("v-before", "Before"), ("v-after", "After")];
 
 /// Classes of what becomes of something, as [`STYLE`] has them.
 pub const CLASSES: [(Sign, &str); 5] = [
@@ -45,7 +46,7 @@ fn draw(layout: &Layout<'_>, id: &str, title: &str, style: Option<&str>) -> Stri
     let mut out = String::with_capacity(4096);
     let _ = writeln!(
         out,
-        "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"topology t-both\" role=\"img\" \
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"topology\" role=\"img\" \
          aria-labelledby=\"{id}-title {id}-desc\" width=\"{width}\" height=\"{height}\" \
          viewBox=\"0 0 {width} {height}\">"
     );

@@ -221,7 +221,7 @@ fn hostile_names_stay_text() {
 fn the_picture_as_svg() {
     let network = of(lab(Sign::Add).into_iter().take(2).collect());
     expect![[r#"
-        <svg xmlns="http://www.w3.org/2000/svg" class="topology t-both" role="img" aria-labelledby="t-title t-desc" width="1000" height="124" viewBox="0 0 1000 124">
+        <svg xmlns="http://www.w3.org/2000/svg" class="topology" role="img" aria-labelledby="t-title t-desc" width="1000" height="124" viewBox="0 0 1000 124">
         <title id="t-title">Topology</title>
         <desc id="t-desc">2 networks; of the boxes 2 added.</desc>
         <g class="lane outer s-add"><title>added: network world (net.world) 198.51.100.0/24</title>
