@@ -51,13 +51,33 @@ struct InletOf<'a> {
     inner: Option<String>,
 }
 
+#[derive(Default)]
+struct PlugOf<'a> {
+    /// How many were declared before it.
+    order: usize,
+    addresses: BTreeSet<&'a str>,
+}
+
 /// One side.
 #[derive(Default)]
 struct Side<'a> {
     segments: BTreeMap<Id<'a>, SegmentOf<'a>>,
     nodes: BTreeMap<Id<'a>, NodeOf<'a>>,
-    plugs: BTreeMap<(Id<'a>, Id<'a>), BTreeSet<&'a str>>,
+    plugs: BTreeMap<(Id<'a>, Id<'a>), PlugOf<'a>>,
     inlets: BTreeMap<Id<'a>, InletOf<'a>>,
+}
+
+impl<'a> Side<'a> {
+    fn plug(
+        &mut self,
+        node: Id<'a>,
+        segment: Id<'a>,
+        addresses: impl IntoIterator<Item = &'a str>,
+    ) {
+        let order = self.plugs.len();
+        let new = || PlugOf { order, addresses: BTreeSet::new() };
+        self.plugs.entry((node, segment)).or_insert_with(new).addresses.extend(addresses);
+    }
 }
 
 impl Network {
@@ -234,7 +254,7 @@ impl<'a> Reader<'a> {
                     }
                 }
                 if let Some(segment) = self.segment(scope, to, *uplink) {
-                    self.side.plugs.entry((node, segment)).or_default().extend(all);
+                    self.side.plug(node, segment, all);
                 }
             }
             Piece::Endpoint { keys, filters, .. } => {
@@ -267,7 +287,7 @@ impl<'a> Reader<'a> {
         self.holders.insert((at, place), id.clone());
         if let Some(segment) = self.segment(scope, on, false) {
             let addresses = addresses.iter().filter_map(|it| shown(it));
-            self.side.plugs.entry((id, segment)).or_default().extend(addresses);
+            self.side.plug(id, segment, addresses);
         }
     }
 
@@ -437,11 +457,12 @@ fn merge(sources: &[Source], before: &Side<'_>, after: &Side<'_>) -> Network {
         let (Some(node), Some(segment)) = (nodes.get(node), segments.get(segment)) else {
             continue;
         };
-        let addresses = badges(b, a);
+        let addresses = badges(b.map(|it| &it.addresses), a.map(|it| &it.addresses));
+        let order = a.or(b).map_or(0, |it| it.order);
         let moved = addresses.iter().any(|it| it.sign != Sign::Keep);
         let own = if moved { Sign::Change } else { Sign::Keep };
         let sign = Sign::of_sides(b.is_some(), a.is_some(), own);
-        res.plugs.push(Plug { node: *node, segment: *segment, addresses, sign });
+        res.plugs.push(Plug { node: *node, segment: *segment, addresses, order, sign });
     }
     for (id, (b, a)) in both(&before.inlets, &after.inlets) {
         let Some(it) = a.or(b) else { continue };

@@ -72,14 +72,14 @@ impl Lanes {
     }
 }
 
-/// The plug at which an endpoint is drawn: the first that stays.
+/// The plug at which an endpoint is drawn: of those that stay, the first that was declared.
 fn homes(network: &Network) -> Vec<Option<usize>> {
     let mut homes: Vec<Option<usize>> = vec![None; network.nodes.len()];
+    let rank = |at: usize| (network.plugs[at].sign == Sign::Remove, network.plugs[at].order);
     for (at, plug) in network.plugs.iter().enumerate() {
         let home = &mut homes[plug.node];
-        match home {
-            Some(it) if network.plugs[*it].sign != Sign::Remove || plug.sign == Sign::Remove => {}
-            _ => *home = Some(at),
+        if home.is_none_or(|it| rank(at) < rank(it)) {
+            *home = Some(at);
         }
     }
     homes

@@ -74,7 +74,7 @@ const ROUTER: i32 = 216;
 const INDENT: i32 = 28;
 const STEP: i32 = INDENT + ROUTER + INDENT;
 const LANE_MIN: i32 = 2 * BOX_MIN + GAP + 2 * PAD;
-const WIDTH_MIN: i32 = 1000;
+const WIDTH_MIN: i32 = 1136;
 
 impl Rect {
     /// Whether two places have a point in common.

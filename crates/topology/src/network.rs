@@ -98,6 +98,8 @@ pub struct Plug {
     pub segment: usize,
     /// Its addresses there: those that go are marked so.
     pub addresses: Vec<Badge>,
+    /// Its place among all in the order of their declarations: an endpoint is at home in its first.
+    pub order: usize,
     /// What becomes of it.
     pub sign: Sign,
 }
@@ -202,7 +204,7 @@ impl Network {
         });
         let counted: Vec<String> = counted.collect();
         if !counted.is_empty() {
-            res = format!("{res}; of the boxes {}", counted.join(", "));
+            res = format!("{res}. {}", counted.join(", "));
         }
         res + "."
     }

@@ -16,6 +16,9 @@ use crate::style::Style;
 /// As many changes are unfolded from the beginning.
 const OPEN_MAX: usize = 4;
 
+/// A group of more is folded from the beginning.
+const GROUP_MAX: usize = 100;
+
 /// What is done, in the order of how much a person should look.
 const GROUPS: [(&str, &str, &str); 8] = [
     ("replace", "Replaced", "±"),
@@ -70,13 +73,15 @@ pub(super) fn section(input: PlanText<'_>) -> String {
         }
         let _ = writeln!(
             out,
-            "<div class=\"group c-{class}\">\n<h3><span class=\"mark\" aria-hidden=\"true\">{sign}\
-             </span> {title} <span class=\"count\">{count}</span></h3>"
+            "<details class=\"group c-{class}\"{}>\n<summary><h3><span class=\"mark\" \
+             aria-hidden=\"true\">{sign}</span> {title} <span class=\"count\">{count}</span></h3>\
+             </summary>",
+            if count <= GROUP_MAX { " open" } else { "" },
         );
         for (key, change) in of_group() {
             one(input, key, change, class, sign, shown.len() <= OPEN_MAX, &mut out);
         }
-        out.push_str("</div>\n");
+        out.push_str("</details>\n");
     }
     out
 }

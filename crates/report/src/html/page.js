@@ -14,7 +14,11 @@
   name();
 
   const objects = [...document.querySelectorAll('.group .object')];
-  const unfolded = (open) => objects.forEach((it) => { if (!it.hidden) it.open = open; });
+  const groups = [...document.querySelectorAll('.group')];
+  const unfolded = (open) => {
+    objects.forEach((it) => { if (!it.hidden) it.open = open; });
+    if (open) groups.forEach((it) => { it.open = true; });
+  };
   addEventListener('beforeprint', () => {
     document.querySelectorAll('details').forEach((it) => { it.open = true; });
   });
@@ -34,8 +38,9 @@
       it.hidden = !words.every((word) => text(it).includes(word));
       found += it.hidden ? 0 : 1;
     });
-    document.querySelectorAll('.group').forEach((it) => {
+    groups.forEach((it) => {
       it.hidden = !it.querySelector('.object:not([hidden])');
+      if (words.length) it.open = true;
     });
     by('found').textContent = words.length ? `${found} of ${objects.length} shown` : '';
   });

@@ -16,7 +16,7 @@ use crate::style::Style;
 fn table(label: &str, columns: &[&str], out: &mut String) {
     let _ = write!(
         out,
-        "<div class=\"wide\" role=\"region\" aria-label=\"{label}\" tabindex=\"0\"><table>\
+        "<div class=\"wide\" role=\"region\" aria-label=\"Table: {label}\" tabindex=\"0\"><table>\
          <thead><tr>"
     );
     for column in columns {

@@ -45,7 +45,7 @@ fn badges(kind: LineKind, first: &str, all: &[Badge]) -> Option<Line> {
     spans.extend((!first.is_empty()).then(|| (first.to_owned(), Sign::Keep)));
     for (index, it) in all.iter().enumerate() {
         if index > 0 {
-            spans.push((" ".to_owned(), it.sign));
+            spans.push((" ".to_owned(), Sign::Keep));
         }
         spans.push((it.text.clone(), it.sign));
     }
@@ -60,6 +60,11 @@ pub(crate) fn joined(all: &[Badge]) -> String {
         Sign::Remove => format!("−{}", it.text),
     };
     all.iter().map(text).collect::<Vec<_>>().join(" ")
+}
+
+/// What becomes of a part, where that is not what becomes of the whole anyway.
+fn beside(whole: Sign, part: Sign) -> Sign {
+    if whole == part { Sign::Keep } else { part }
 }
 
 /// What a pointer that rests on a box is told, and what the picture says in words.
@@ -86,22 +91,20 @@ pub(crate) fn router(network: &Network, at: usize) -> (Vec<Line>, String) {
     let first = network.plugs.partition_point(|it| it.node < at);
     let plugs = || network.plugs[first..].iter().take_while(|it| it.node == at);
     let count = plugs().count();
-    for plug in plugs().take(LINES_MAX - 1) {
-        let segment = &network.segments[plug.segment].name;
-        let mut line = Line { kind: LineKind::Mono, spans: vec![(segment.clone(), plug.sign)] };
+    // Where it leads outside comes first.
+    let outer = |it: &&Plug| network.segments[it.segment].outer;
+    let ordered = plugs().filter(outer).chain(plugs().filter(|it| !outer(it)));
+    for plug in ordered.take(LINES_MAX - 1) {
+        let segment = &network.segments[plug.segment];
+        let arrow = if segment.outer { "↑" } else { "→" };
+        let of_plug = beside(node.sign, plug.sign);
+        let mut spans = vec![(format!("{arrow} "), Sign::Keep), (segment.name.clone(), of_plug)];
         if let Some(addresses) = badges(LineKind::Mono, " ", &plug.addresses) {
-            line.spans.extend(addresses.spans.into_iter().map(|(text, own)| {
-                (
-                    text,
-                    if plug.sign == Sign::Keep || plug.sign == Sign::Change {
-                        own
-                    } else {
-                        plug.sign
-                    },
-                )
-            }));
+            let whole = matches!(plug.sign, Sign::Add | Sign::Remove);
+            let own = |(text, own)| (text, if whole { of_plug } else { own });
+            spans.extend(addresses.spans.into_iter().map(own));
         }
-        lines.push(line);
+        lines.push(Line { kind: LineKind::Mono, spans });
     }
     if count == 0 {
         lines.push(keep(LineKind::Small, "in no network"));
@@ -189,9 +192,10 @@ fn endpoint(
             sign @ (Sign::Add | Sign::Remove) => sign,
             _ => leads.map_or(Sign::Keep, |it| it.sign),
         };
-        let text = format!("⇥ {}", outer(inlet));
         rest.push(format!("reached by {} {}", inlet.noun, outer(inlet)));
-        lines.push(Line { kind: LineKind::Mono, spans: vec![(text, sign)] });
+        let text = (outer(inlet).to_owned(), beside(node.sign, sign));
+        let spans = vec![("⇥ ".to_owned(), Sign::Keep), text];
+        lines.push(Line { kind: LineKind::Mono, spans });
     }
     if inlets.len() > LINES_MAX - 4 {
         lines.push(keep(LineKind::Small, format!("and {} more", inlets.len() - (LINES_MAX - 4))));
@@ -249,7 +253,8 @@ pub(crate) fn inlets(network: &Network, all: &[usize]) -> (Vec<Line>, String) {
     let leads = leads(network, inlet);
     let mut rest = Vec::new();
     for (text, sign) in &leads {
-        lines.push(Line { kind: LineKind::Mono, spans: vec![(format!("→ {text}"), *sign)] });
+        let spans = vec![("→ ".to_owned(), Sign::Keep), (text.clone(), *sign)];
+        lines.push(Line { kind: LineKind::Mono, spans });
         let verb = if *sign == Sign::Remove { "led to" } else { "leads to" };
         rest.push(format!("{verb} {text}"));
     }

@@ -105,12 +105,18 @@ fn lane(layout: &Layout<'_>, lane: &LaneBox, out: &mut String) {
         0 => segment.name.clone(),
         more => format!("{} × {}: {} …", more + 1, segment.block, segment.name),
     };
-    let columns = (w - 250) / 8;
-    let used = label(x + 14, y + 26, "name", &[(name, Sign::Keep)], columns as usize, out);
-    let spans: Vec<(String, Sign)> = spaced(&segment.ranges);
-    let left = x + 14 + used as i32 * 8 + 10;
-    let columns = (x + w - 150 - left) / 7;
-    label(left, y + 26, "mono", &spans, columns.max(0) as usize, out);
+    // The name takes as much room as its letters do, so the ranges follow it in one line of text.
+    let name = fit(&name, ((w - 330) / 9).max(8) as usize);
+    let left = (w - 200 - 9 * name.width() as i32) / 7;
+    let ranges = written(&spaced(&segment.ranges), left.max(0) as usize);
+    let _ = writeln!(
+        out,
+        "<text class=\"name\" x=\"{}\" y=\"{}\">{}<tspan class=\"mono\" dx=\"10\">{}</tspan></text>",
+        x + 14,
+        y + 26,
+        escape(&name),
+        ranges
+    );
     let mut noun =
         if segment.outer { format!("outside · {}", segment.noun) } else { segment.noun.clone() };
     if segment.given {
@@ -129,7 +135,7 @@ fn lane(layout: &Layout<'_>, lane: &LaneBox, out: &mut String) {
 }
 
 fn spaced(badges: &[Badge]) -> Vec<(String, Sign)> {
-    let spans = badges.iter().flat_map(|it| [(it.text.clone(), it.sign), (" ".into(), it.sign)]);
+    let spans = badges.iter().flat_map(|it| [(it.text.clone(), it.sign), (" ".into(), Sign::Keep)]);
     spans.collect()
 }
 
@@ -180,7 +186,7 @@ fn boxed(it: &Box, out: &mut String) {
     out.push_str("</g>\n");
 }
 
-/// Writes text that fits into so many columns; how many it took.
+/// Text at a place, as far as it fits into so many columns.
 fn label(
     x: i32,
     y: i32,
@@ -188,8 +194,14 @@ fn label(
     spans: &[(String, Sign)],
     columns: usize,
     out: &mut String,
-) -> usize {
-    let _ = write!(out, "<text class=\"{class_name}\" x=\"{x}\" y=\"{y}\">");
+) {
+    let spans = written(spans, columns);
+    let _ = writeln!(out, "<text class=\"{class_name}\" x=\"{x}\" y=\"{y}\">{spans}</text>");
+}
+
+/// Spans, each with its sign.
+fn written(spans: &[(String, Sign)], columns: usize) -> String {
+    let mut out = String::new();
     let mut left = columns;
     for (text, sign) in spans {
         if left == 0 {
@@ -210,8 +222,7 @@ fn label(
             }
         }
     }
-    out.push_str("</text>\n");
-    columns - left
+    out
 }
 
 /// The sign in the corner.

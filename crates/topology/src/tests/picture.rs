@@ -221,22 +221,20 @@ fn hostile_names_stay_text() {
 fn the_picture_as_svg() {
     let network = of(lab(Sign::Add).into_iter().take(2).collect());
     expect![[r#"
-        <svg xmlns="http://www.w3.org/2000/svg" class="topology" role="img" aria-labelledby="t-title t-desc" width="1000" height="124" viewBox="0 0 1000 124">
+        <svg xmlns="http://www.w3.org/2000/svg" class="topology" role="img" aria-labelledby="t-title t-desc" width="1136" height="124" viewBox="0 0 1136 124">
         <title id="t-title">Topology</title>
-        <desc id="t-desc">2 networks; of the boxes 2 added.</desc>
+        <desc id="t-desc">2 networks. 2 added.</desc>
         <g class="lane outer s-add"><title>added: network world (net.world) 198.51.100.0/24</title>
-        <rect x="12" y="12" width="976" height="40" rx="10"/>
-        <text class="name" x="26" y="38">world</text>
-        <text class="mono" x="76" y="38">198.51.100.0/24 </text>
-        <text class="small end" x="950" y="38">outside · network</text>
-        <g class="sign"><circle cx="968" cy="33" r="9"/><text x="968" y="38">+</text></g>
+        <rect x="12" y="12" width="1112" height="40" rx="10"/>
+        <text class="name" x="26" y="38">world<tspan class="mono" dx="10">198.51.100.0/24 </tspan></text>
+        <text class="small end" x="1086" y="38">outside · network</text>
+        <g class="sign"><circle cx="1104" cy="33" r="9"/><text x="1104" y="38">+</text></g>
         </g>
         <g class="lane inner s-add"><title>added: network inner (net.inner) 10.0.0.0/24</title>
-        <rect x="12" y="72" width="976" height="40" rx="10"/>
-        <text class="name" x="26" y="98">inner</text>
-        <text class="mono" x="76" y="98">10.0.0.0/24 </text>
-        <text class="small end" x="950" y="98">network</text>
-        <g class="sign"><circle cx="968" cy="93" r="9"/><text x="968" y="98">+</text></g>
+        <rect x="12" y="72" width="1112" height="40" rx="10"/>
+        <text class="name" x="26" y="98">inner<tspan class="mono" dx="10">10.0.0.0/24 </tspan></text>
+        <text class="small end" x="1086" y="98">network</text>
+        <g class="sign"><circle cx="1104" cy="93" r="9"/><text x="1104" y="98">+</text></g>
         </g>
         </svg>
     "#]].assert_eq(&svg(&layout(&network), "t", "Topology"));
