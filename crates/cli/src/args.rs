@@ -318,9 +318,12 @@ pub(crate) struct GraphArgs {
     /// Accepted for compatibility
     #[arg(long)]
     pub(crate) draw_cycles: bool,
-    /// "plan", "plan-refresh-only", "plan-destroy" or "apply": with it every node is drawn, else only resources
+    /// "plan", "plan-refresh-only", "plan-destroy" or "apply": with it every node is drawn, else only resources; "topology": the network of the state or, with -plan, before and after, as SVG
     #[arg(long = "type", value_name = "TYPE")]
     pub(crate) kind: Option<String>,
+    /// With -type=topology: for Mermaid instead
+    #[arg(long)]
+    pub(crate) mermaid: bool,
     #[command(flatten)]
     pub(crate) view: ViewFlags,
 }

@@ -86,3 +86,78 @@ fn given(args: Args<'_>, network: &str) -> Option<String> {
     let mut data = args.blocks("network_data");
     data.find(|it| it.str("network_name") == Some(network))?.string("ip_address")
 }
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+    use plumb_topology::{Network, Sign, Source, stand_in, text};
+
+    use super::*;
+
+    fn made(kind: &str, name: &str, attrs: &[(&str, Value)]) -> Source {
+        let address = format!("{kind}.{name}");
+        let own = [("name", Value::string(name)), ("id", Value::string(stand_in(&address, "id")))];
+        let attrs = Value::object(attrs.iter().cloned().chain(own));
+        Source {
+            block: address.clone(),
+            scope: String::new(),
+            sign: Sign::Add,
+            given: false,
+            before: Vec::new(),
+            after: pieces(&Kind::new(kind), &attrs),
+            address,
+        }
+    }
+
+    #[test]
+    fn containers_are_in_networks_by_name_by_id_and_by_default() {
+        let block = |attrs: Vec<(&str, Value)>| Value::tuple(vec![Value::object(attrs)]);
+        let sources = [
+            made(
+                "docker_network",
+                "lab",
+                &[("ipam_config", block(vec![("subnet", Value::string("172.31.0.0/24"))]))],
+            ),
+            made(
+                "docker_container",
+                "by-name",
+                &[
+                    (
+                        "networks_advanced",
+                        block(vec![
+                            ("name", Value::string("lab")),
+                            ("ipv4_address", Value::string("172.31.0.5")),
+                        ]),
+                    ),
+                    (
+                        "ports",
+                        block(vec![
+                            ("internal", Value::number(22)),
+                            ("external", Value::number(2233)),
+                        ]),
+                    ),
+                ],
+            ),
+            made(
+                "docker_container",
+                "by-id",
+                &[(
+                    "networks_advanced",
+                    block(vec![("name", Value::string(stand_in("docker_network.lab", "id")))]),
+                )],
+            ),
+            made("docker_container", "default", &[]),
+            made("docker_container", "alone", &[("network_mode", Value::string("none"))]),
+        ];
+        expect![[r#"
+            + network lab  172.31.0.0/24
+            +   container by-name  172.31.0.5
+            +   container by-id
+              machine engine's machine  outside
+            +   published port :2233/tcp  leads to by-name :22
+              network bridge
+            +   container default
+            + container alone
+        "#]].assert_eq(&text(&Network::of(&sources)));
+    }
+}

@@ -158,3 +158,105 @@ fn texts(attrs: &Value, name: &str) -> Vec<String> {
 fn key(attrs: &Value, name: &str, noun: &'static str) -> Option<Key> {
     text(attrs, name).map(|it| Key::new(noun, it))
 }
+
+#[cfg(test)]
+mod tests {
+    use expect_test::expect;
+    use plumb_topology::{Network, Sign, Source, stand_in, text};
+
+    use super::*;
+
+    /// A resource that is made; `&x` stands for an attribute that nobody knows yet.
+    fn made(address: &str, attrs: &[(&str, Value)]) -> Source {
+        let (kind, _) = address.split_once('.').unwrap_or_default();
+        let id = ("id", Value::string(stand_in(address, "id")));
+        let attrs = attrs.iter().cloned().chain([id]);
+        let kind = Kind::new(format!("openstack_{kind}_v2"));
+        Source {
+            address: address.to_owned(),
+            block: address.to_owned(),
+            scope: String::new(),
+            sign: Sign::Add,
+            given: false,
+            before: Vec::new(),
+            after: pieces(&kind, &Value::object(attrs)),
+        }
+    }
+
+    #[test]
+    fn a_cloud_of_all_new_resources_is_connected() {
+        let text_of = |it: &str| Value::string(it);
+        let of = |object: &str, name: &str| Value::string(stand_in(object, name));
+        let all = |items: Vec<Value>| Value::tuple(items);
+        let block = |name: &str, value: Value| Value::tuple(vec![Value::object([(name, value)])]);
+        let sources = [
+            made(
+                "networking_network.n",
+                &[("name", text_of("lab")), ("external", Value::bool(false))],
+            ),
+            made(
+                "networking_subnet.s",
+                &[
+                    ("network_id", of("networking_network.n", "id")),
+                    ("cidr", text_of("10.0.0.0/24")),
+                ],
+            ),
+            made(
+                "networking_router.r",
+                &[("name", text_of("edge")), ("external_network_id", text_of("ext-id"))],
+            ),
+            made(
+                "networking_router_interface.i",
+                &[
+                    ("router_id", of("networking_router.r", "id")),
+                    ("subnet_id", of("networking_subnet.s", "id")),
+                ],
+            ),
+            made("networking_secgroup.g", &[("name", text_of("ssh"))]),
+            made(
+                "networking_port.p",
+                &[
+                    ("name", text_of("p")),
+                    ("network_id", of("networking_network.n", "id")),
+                    ("security_group_ids", all(vec![of("networking_secgroup.g", "id")])),
+                    ("fixed_ip", block("ip_address", text_of("10.0.0.5"))),
+                ],
+            ),
+            made(
+                "compute_instance.a",
+                &[
+                    ("name", text_of("a")),
+                    ("network", block("port", of("networking_port.p", "id"))),
+                ],
+            ),
+            made(
+                "compute_instance.b",
+                &[("name", text_of("b")), ("network", block("name", text_of("lab")))],
+            ),
+            made(
+                "networking_floatingip.f",
+                &[
+                    ("pool", text_of("public")),
+                    ("address", of("networking_floatingip.f", "address")),
+                ],
+            ),
+            made(
+                "networking_floatingip_associate.f",
+                &[
+                    ("floating_ip", of("networking_floatingip.f", "address")),
+                    ("port_id", of("networking_port.p", "id")),
+                ],
+            ),
+        ];
+        expect![[r#"
+            + network lab  10.0.0.0/24
+            +   router edge
+            +   server a  10.0.0.5  filtered by ssh
+            +   server b
+              network ext-id  outside
+            +   router edge
+              network public  outside
+            +   floating IP not known yet  leads to a
+        "#]].assert_eq(&text(&Network::of(&sources)));
+    }
+}

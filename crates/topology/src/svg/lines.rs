@@ -99,7 +99,14 @@ pub(crate) fn router(network: &Network, at: usize) -> (Vec<Line>, String) {
         let arrow = if segment.outer { "↑" } else { "→" };
         let of_plug = beside(node.sign, plug.sign);
         let mut spans = vec![(format!("{arrow} "), Sign::Keep), (segment.name.clone(), of_plug)];
-        if let Some(addresses) = badges(LineKind::Mono, " ", &plug.addresses) {
+        // What an address was and will be needs a line for itself.
+        let moved = plug.addresses.len() > 1;
+        let first = if moved { "  " } else { " " };
+        if moved {
+            let spans = std::mem::take(&mut spans);
+            lines.push(Line { kind: LineKind::Mono, spans });
+        }
+        if let Some(addresses) = badges(LineKind::Mono, first, &plug.addresses) {
             let whole = matches!(plug.sign, Sign::Add | Sign::Remove);
             let own = |(text, own)| (text, if whole { of_plug } else { own });
             spans.extend(addresses.spans.into_iter().map(own));
