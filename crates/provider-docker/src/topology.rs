@@ -158,6 +158,7 @@ mod tests {
               network bridge
             +   container default
             + container alone
-        "#]].assert_eq(&text(&Network::of(&sources)));
+        "#]]
+        .assert_eq(&text(&Network::of(&sources)));
     }
 }

@@ -257,6 +257,7 @@ mod tests {
             +   router edge
               network public  outside
             +   floating IP not known yet  leads to a
-        "#]].assert_eq(&text(&Network::of(&sources)));
+        "#]]
+        .assert_eq(&text(&Network::of(&sources)));
     }
 }

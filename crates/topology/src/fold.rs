@@ -105,7 +105,7 @@ fn inlets_by_lane(network: &Network, lanes: usize) -> Vec<Vec<Vec<usize>>> {
     }
     let key = |at: &usize| {
         let it = &network.inlets[*at];
-        (!it.block.is_empty()).then(|| (&it.block, it.sign, &it.noun))
+        (!it.block.is_empty()).then_some((&it.block, it.sign, &it.noun))
     };
     by_lane.into_iter().map(|it| stacks(it, key)).collect()
 }
