@@ -202,11 +202,11 @@ pub(super) fn outside(input: PlanText<'_>) -> String {
         };
         let mut lines = String::new();
         write_object(&symbol(action, Style::PLAIN), key, &diff, Style::PLAIN, &mut lines);
-        let _ = write!(
+        let _ = writeln!(
             out,
             "<details class=\"object c-{class}\"><summary><span class=\"mark\" \
              aria-hidden=\"true\">{sign}</span> <code class=\"address\">{}</code> \
-             <span class=\"brief\">{what}</span></summary>\n",
+             <span class=\"brief\">{what}</span></summary>",
             escaped(&key.to_string())
         );
         code(&lines, after.is_none(), &mut out);

@@ -133,11 +133,11 @@ pub(super) fn findings(findings: &[HtmlFinding]) -> String {
             (None, "foreign") => ("import", "?"),
             (None, _) => ("change", "~"),
         };
-        let _ = write!(
+        let _ = writeln!(
             out,
             "<details class=\"object c-{class}\"><summary><span class=\"mark\" \
              aria-hidden=\"true\">{sign}</span> <code class=\"address\">{}</code> \
-             <span class=\"brief\">{}{}</span></summary>\n",
+             <span class=\"brief\">{}{}</span></summary>",
             escaped(&it.address),
             escaped(&it.class),
             if it.accepted.is_some() { ", accepted" } else { "" },
