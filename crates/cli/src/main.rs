@@ -5,6 +5,7 @@ mod args;
 mod argv;
 mod commands;
 mod context;
+mod files;
 mod help;
 mod hidden;
 mod html;

@@ -5,6 +5,7 @@
 
 mod diagnostic;
 mod diff;
+mod drift;
 mod html;
 mod json;
 mod plan_json;
@@ -22,7 +23,13 @@ pub use diagnostic::json::{diagnostic_line, validate_json};
 pub use diagnostic::text::{
     diagnostic_text, diagnostics_text, diagnostics_text_compact, split_warnings,
 };
-pub use html::{HtmlDelta, HtmlFinding, HtmlHistory, HtmlPlan, HtmlReport, html_report};
+pub use drift::{
+    drift_json, drift_junit, drift_markdown, drift_prometheus, drift_sarif, drift_text,
+    read_previous,
+};
+pub use html::{
+    HtmlDelta, HtmlFinding, HtmlHistory, HtmlPlan, HtmlReport, html_findings, html_report,
+};
 pub use json::indent_json;
 pub use plan_json::{PlanJson, write_plan_json};
 pub use plan_text::{

@@ -6,6 +6,7 @@
 
 mod changes;
 mod escape;
+mod of_drift;
 mod picture;
 mod tables;
 
@@ -19,6 +20,7 @@ use sha2::{Digest, Sha256};
 
 use crate::plan_text::{Counts, PlanText};
 use escape::escaped;
+pub use of_drift::html_findings;
 
 /// Everything that a report may tell. What there is none of is left out.
 #[derive(Default)]
