@@ -1,17 +1,17 @@
-//! `-html=FILE`: the plan as a file to look at.
+//! `-html=FILE`: a plan, or what drifted, as a file to look at.
 
-use std::io::Write as _;
 use std::path::Path;
 
-use plumb_diag::{Diagnostic, Diagnostics};
+use plumb_diag::Diagnostics;
+use plumb_drift::DriftReport;
 use plumb_engine::PlanOutcome;
 use plumb_model::plan::Plan;
 use plumb_planner::PlanMode;
-use plumb_report::{HtmlPlan, HtmlReport, PlanText, Style, html_report};
+use plumb_report::{HtmlPlan, HtmlReport, PlanText, Style, html_findings, html_report};
 
 use crate::context::Context;
-use crate::picture;
 use crate::planning::{self, Prepared};
+use crate::{files, picture};
 
 /// Variables in which runners say which commit they work on.
 const COMMIT: [&str; 3] = ["GITHUB_SHA", "CI_COMMIT_SHA", "CI_COMMIT_ID"];
@@ -48,11 +48,29 @@ pub(crate) fn write_plan(
         network: Some(&network),
         ..HtmlReport::default()
     };
-    write(path, &html_report(&report))
+    files::replace(path, &html_report(&report)).map_err(|it| vec![it])
+}
+
+/// What drifted.
+pub(crate) fn drift(
+    context: &Context,
+    prepared: &Prepared,
+    outcome: &PlanOutcome,
+    report: &DriftReport,
+) -> String {
+    let findings = html_findings(report);
+    let network = picture::of_drift(prepared, outcome);
+    html_report(&HtmlReport {
+        title: "Drift".to_owned(),
+        facts: facts(context, prepared),
+        network: Some(&network),
+        findings: Some(&findings),
+        ..HtmlReport::default()
+    })
 }
 
 /// What every report says of where it comes from.
-pub(crate) fn facts(context: &Context, prepared: &Prepared) -> Vec<(String, String)> {
+fn facts(context: &Context, prepared: &Prepared) -> Vec<(String, String)> {
     let mut facts = vec![("Workspace".to_owned(), prepared.inputs.workspace.to_string())];
     let folder = Path::new(&*prepared.inputs.working_dir).file_name();
     facts.extend(folder.map(|it| ("Folder".to_owned(), it.to_string_lossy().into_owned())));
@@ -60,16 +78,4 @@ pub(crate) fn facts(context: &Context, prepared: &Prepared) -> Vec<(String, Stri
     let commit = COMMIT.iter().find_map(|it| context.env.get(*it).filter(|it| !it.is_empty()));
     facts.extend(commit.map(|it| ("Commit".to_owned(), it.clone())));
     facts
-}
-
-/// Writes a file as a whole: whoever reads it never sees half of it.
-pub(crate) fn write(path: &str, text: &str) -> Result<(), Diagnostics> {
-    let half = format!("{path}.{}.part", std::process::id());
-    let written = std::fs::File::create(&half)
-        .and_then(|mut file| file.write_all(text.as_bytes()))
-        .and_then(|()| std::fs::rename(&half, path));
-    written.map_err(|error| {
-        let _ = std::fs::remove_file(&half);
-        vec![Diagnostic::error("Cannot write the report", format!("{path}: {error}."))]
-    })
 }

@@ -16,8 +16,17 @@ use plumb_engine::PlanOutcome;
 use crate::context::providers;
 use crate::planning::Prepared;
 
-/// The network that a plan changes.
+/// The network that a plan changes; of one that only refreshes, what drifted.
 pub(crate) fn of_plan(prepared: &Prepared, outcome: &PlanOutcome) -> Network {
+    network(prepared, outcome, prepared.options.mode == PlanMode::RefreshOnly)
+}
+
+/// The network as it was left and as it is.
+pub(crate) fn of_drift(prepared: &Prepared, outcome: &PlanOutcome) -> Network {
+    network(prepared, outcome, true)
+}
+
+fn network(prepared: &Prepared, outcome: &PlanOutcome, drifted: bool) -> Network {
     let planned = &outcome.planned;
     let will = match prepared.options.mode {
         PlanMode::Destroy => BTreeMap::new(),
@@ -25,10 +34,7 @@ pub(crate) fn of_plan(prepared: &Prepared, outcome: &PlanOutcome) -> Network {
             foreseen(&prepared.program, &prepared.inputs, &outcome.seen, &planned.known, stand_in)
         }
     };
-    let drift = match prepared.options.mode {
-        PlanMode::RefreshOnly => Some(&planned.plan.drift),
-        PlanMode::Normal | PlanMode::Destroy => None,
-    };
+    let drift = drifted.then_some(&planned.plan.drift);
     let asking = Asking::new();
     let mut sources = Vec::new();
     for (key, change) in &planned.plan.changes {
@@ -37,6 +43,7 @@ pub(crate) fn of_plan(prepared: &Prepared, outcome: &PlanOutcome) -> Network {
             continue;
         }
         let (sign, after) = match change.action {
+            _ if drifted => (Sign::Keep, change.before.as_ref()),
             Action::Keep | Action::Read => (Sign::Keep, change.after.as_ref()),
             Action::Create => (Sign::Add, change.after.as_ref()),
             Action::Update => (Sign::Change, change.after.as_ref()),

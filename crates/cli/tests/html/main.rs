@@ -45,6 +45,27 @@ impl Lab {
         path
     }
 
+    /// The report of a look, after somebody changed something by hand.
+    fn drift(&self) -> PathBuf {
+        self.plumb(&[
+            "exec",
+            "netns_router.nat",
+            "--",
+            "ip",
+            "route",
+            "add",
+            "10.9.0.0/16",
+            "via",
+            "10.0.2.15",
+        ]);
+        let path = self.0.path().join("drift.html");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_plumb"));
+        command.args(["drift", "-no-color"]).arg(format!("-html={}", path.display()));
+        let output = command.current_dir(self.0.path()).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        path
+    }
+
     fn change(&self, from: &str, to: &str) {
         let path = self.0.path().join("main.tf");
         let text = fs::read_to_string(&path).unwrap();
@@ -170,6 +191,7 @@ fn reports_are_well_in_a_browser() {
     let lab = Lab::example("lab");
     let mut reports = vec![lab.report("create", &[])];
     lab.plumb(&["apply", "-auto-approve", "-no-color"]);
+    reports.push(lab.drift());
     lab.change("10.0.2.15", "10.0.2.16");
     lab.change("192.168.20.0/24", "192.168.30.0/24");
     lab.change("port    = netns_port.instance.name", "port    = netns_host.second.name");
@@ -179,12 +201,12 @@ fn reports_are_well_in_a_browser() {
     reports.push(lab.report("destroy", &["-destroy"]));
     let hostile = Lab::new(HOSTILE);
     reports.push(hostile.report("hostile", &[]));
-    let text = fs::read_to_string(&reports[3]).unwrap();
+    let text = fs::read_to_string(&reports[4]).unwrap();
     assert!(!text.contains("correct horse"), "a secret is told");
     assert!(!text.contains("<img"), "a name is more than a name");
     let many = Lab::new(MANY);
     reports.push(many.report("many", &[]));
-    let size = fs::metadata(&reports[4]).unwrap().len();
+    let size = fs::metadata(&reports[5]).unwrap().len();
     assert!(size < 4_000_000, "{size} bytes");
     check(&reports);
 }

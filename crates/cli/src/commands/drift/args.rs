@@ -57,6 +57,9 @@ pub(crate) struct DriftArgs {
     /// Write metrics for the textfile collector of Prometheus
     #[arg(long, value_name = TO)]
     pub(crate) prometheus: Option<String>,
+    /// Write a report to look at with a browser: what drifted, and the network as it was left and as it is
+    #[arg(long, value_name = TO)]
+    pub(crate) html: Option<String>,
     /// Limit the number of concurrent operations
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub(crate) parallelism: usize,
