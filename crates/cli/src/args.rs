@@ -230,6 +230,9 @@ pub(crate) struct PlanArgs {
     /// Write a plan file to the given path. This can be used as input to the "apply" command
     #[arg(long, value_name = "PATH")]
     pub(crate) out: Option<String>,
+    /// Write the plan to a file to look at with a browser: changes, checks and the network before and after
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<String>,
     /// Not supported yet
     #[arg(long, value_name = "PATH")]
     pub(crate) generate_config_out: Option<String>,
@@ -326,9 +329,12 @@ pub(crate) struct GraphArgs {
     /// Accepted for compatibility
     #[arg(long)]
     pub(crate) draw_cycles: bool,
-    /// "plan", "plan-refresh-only", "plan-destroy" or "apply": with it every node is drawn, else only resources
+    /// "plan", "plan-refresh-only", "plan-destroy" or "apply": with it every node is drawn, else only resources; "topology": the network of the state or, with -plan, before and after, as SVG
     #[arg(long = "type", value_name = "TYPE")]
     pub(crate) kind: Option<String>,
+    /// With -type=topology: for Mermaid instead
+    #[arg(long)]
+    pub(crate) mermaid: bool,
     #[command(flatten)]
     pub(crate) view: ViewFlags,
 }

@@ -40,7 +40,7 @@ pub(crate) struct Backend {
 }
 
 /// Every provider that is compiled in.
-fn providers() -> Vec<Arc<dyn Provider>> {
+pub(crate) fn providers() -> Vec<Arc<dyn Provider>> {
     vec![
         Arc::new(plumb_provider_builtin::Builtin),
         Arc::new(plumb_provider_docker::DockerProvider::default()),

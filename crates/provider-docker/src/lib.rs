@@ -23,6 +23,7 @@ mod registry;
 mod registry_image;
 mod schema;
 mod tag;
+mod topology;
 mod volume;
 
 pub use provider::DockerProvider;

@@ -61,6 +61,10 @@ impl Provider for DockerProvider {
         self.schema.get_or_init(|| Arc::new(schema::provider()))
     }
 
+    fn topology(&self, kind: &Kind, attrs: &Value) -> Vec<plumb_topology::Piece> {
+        crate::topology::pieces(kind, attrs)
+    }
+
     async fn connect(&self, config: &Value, edge: &Edge) -> Result<Arc<dyn Connection>, Failure> {
         let args = Args(config);
         let environment = environment(edge);

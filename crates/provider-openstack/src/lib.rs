@@ -23,5 +23,6 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod told;
+mod topology;
 
 pub use provider::OpenStackProvider;

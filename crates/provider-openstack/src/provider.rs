@@ -32,6 +32,10 @@ impl Provider for OpenStackProvider {
         self.schema.get_or_init(|| Arc::new(schema()))
     }
 
+    fn topology(&self, kind: &Kind, attrs: &Value) -> Vec<plumb_topology::Piece> {
+        crate::topology::pieces(kind, attrs)
+    }
+
     async fn connect(&self, config: &Value, edge: &Edge) -> Result<Arc<dyn Connection>, Failure> {
         let settings = config::settings(config, edge)?;
         let session = Session::new(settings)?;

@@ -11,6 +11,7 @@ mod drift;
 mod escape;
 mod github;
 mod gitlab;
+mod html;
 mod json;
 mod junit;
 mod markdown;
@@ -40,6 +41,9 @@ pub use drift::{
 };
 pub use github::{annotations, step_output};
 pub use gitlab::gitlab_report;
+pub use html::{
+    HtmlDelta, HtmlFinding, HtmlHistory, HtmlPlan, HtmlReport, html_findings, html_report,
+};
 pub use json::indent_json;
 pub use plan_json::{PlanJson, write_plan_json};
 pub use plan_markdown::{PlanMarkdown, plan_markdown, problems_markdown};

@@ -11,7 +11,7 @@ use crate::context::{Context, store_error};
 use crate::planning::{self, Asked};
 use crate::screen::Screen;
 use crate::variables::Typed;
-use crate::{INTERRUPTED, planfile};
+use crate::{INTERRUPTED, html, planfile};
 
 /// Shows what would be done.
 pub(crate) async fn plan(
@@ -68,6 +68,9 @@ pub(crate) async fn plan(
     context.ui.diagnostics(&notes);
     if let Some(path) = &args.out {
         planfile::write(path, &prepared, &opened.state, &outcome)?;
+    }
+    if let Some(path) = &args.html {
+        html::write_plan(path, context, &prepared, &outcome)?;
     }
     if !args.json && (changes || args.out.is_some()) && !context.in_automation() {
         context.ui.print(&saved_text(args.out.as_deref(), "plumb", context.ui.out));

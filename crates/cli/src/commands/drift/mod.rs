@@ -23,7 +23,7 @@ use crate::context::{Context, store_error};
 use crate::planning::{self, Asked, Prepared};
 use crate::reports::COMMENT_BYTES_MAX;
 use crate::variables::Typed;
-use crate::{INTERRUPTED, VERSION, files};
+use crate::{INTERRUPTED, VERSION, files, html};
 
 pub(crate) use args::DriftArgs;
 pub(crate) use look::{Looked, Wanted, look};
@@ -70,7 +70,7 @@ pub(crate) async fn drift(
     };
     let seen = Observations::new();
     let looked = look(&engine, &prepared, &state, seen, wanted, &observer, &interrupt).await?;
-    let Some(Looked { report, .. }) = looked else {
+    let Some(Looked { report, outcome, .. }) = looked else {
         context.ui.say("\nInterrupted while looking. Nothing was changed.");
         return Ok(INTERRUPTED);
     };
@@ -80,6 +80,10 @@ pub(crate) async fn drift(
             expires: until.as_deref(),
         };
         return accept(context, &report, &args.accept, said);
+    }
+    if let Some(path) = &args.html {
+        let page = html::drift(context, &prepared, &outcome, &report);
+        files::replace(path, &page).map_err(|it| vec![it])?;
     }
     tell(context, args, &prepared, &report)?;
     Ok(code(&report, args.detailed))
