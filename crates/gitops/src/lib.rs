@@ -8,6 +8,7 @@ mod comment;
 mod decide;
 mod links;
 mod machine;
+mod tags;
 mod time;
 mod window;
 
@@ -17,5 +18,6 @@ pub use comment::{Comment, Mask, clipped, marker};
 pub use decide::{Counts, Decision, Facts, Mode, Policy, Reason, decide};
 pub use links::{Entry, Escape, escapes, is_safe_path, is_state_file};
 pub use machine::{Loop, Memory, Next, Pace, Pending, Refused, Seen, Verdict};
+pub use tags::newest_tag;
 pub use time::{Time, utc};
 pub use window::{Freeze, Window};

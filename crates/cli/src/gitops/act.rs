@@ -1,0 +1,557 @@
+//! Does what the loop says is next, and says what came of it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use plumb_engine::Interrupt;
+use plumb_gitops::{
+    Counts, Decision, Facts, Memory, Next, Pending, Seen, Standing, Time, decide, newest_tag,
+};
+use serde::Deserialize;
+
+use super::checkout::checkout;
+use super::child::{PlanJson, Ran, Runner};
+use super::config::{Config, Follow, read_signers};
+use super::forge::{Forge, Light, News};
+use super::git::{self, View};
+use super::record::{Entry, Record, Told};
+use super::report::{Origin, Telling, of_applied, of_decision};
+use super::signed::{APPROVAL_TAGS, approval, verify};
+use crate::context::Context;
+use crate::planfile;
+
+/// How much of what a failed run wrote is told.
+const SAID_BYTES_MAX: usize = 20_000;
+
+/// The loop's hands.
+pub(super) struct Actor<'a> {
+    context: &'a Context,
+    config: Config,
+    record: Record,
+    runner: Runner,
+    interrupt: Interrupt,
+    forge: Option<Forge>,
+    view: Option<View>,
+    /// The tag that leads to the commit, if tags are followed.
+    tag: Option<String>,
+    /// Who signed the commit.
+    signed_by: Option<String>,
+    judged: Option<Judged>,
+    said: Option<String>,
+}
+
+/// A plan, and what was decided of it.
+struct Judged {
+    digest: String,
+    counts: Counts,
+    drift: Counts,
+    text: String,
+    decision: Decision,
+    approved_by: Option<String>,
+}
+
+/// Where a state stands.
+#[derive(Debug, Default, PartialEq, Eq, Deserialize)]
+struct StateStamp {
+    lineage: String,
+    serial: u64,
+}
+
+impl<'a> Actor<'a> {
+    pub(super) fn new(
+        context: &'a Context,
+        config: Config,
+        record: Record,
+        interrupt: Interrupt,
+    ) -> Result<Actor<'a>, String> {
+        let program = std::env::current_exe()
+            .map_err(|error| format!("The program does not find itself: {error}."))?;
+        let runner = Runner {
+            program,
+            dir: config.workdir.join("tree").join(&config.path),
+            without: config.without.clone(),
+            mask: config.mask.clone(),
+        };
+        let forge = match &config.forge {
+            Some(it) => Some(
+                Forge::new(it.clone(), config.mask.clone())
+                    .map_err(|why| format!("The forge cannot be spoken to: {why}."))?,
+            ),
+            None => None,
+        };
+        Ok(Actor {
+            context,
+            config,
+            record,
+            runner,
+            interrupt,
+            forge,
+            view: None,
+            tag: None,
+            signed_by: None,
+            judged: None,
+            said: None,
+        })
+    }
+
+    /// A line for people, with the time.
+    pub(super) fn say(&self, line: &str) {
+        let now = chrono::Utc::now().format("%Y-%m-%dT%H:%M:%SZ");
+        self.context.ui.say(&format!("{now} {}", self.config.mask.hide(line)));
+    }
+
+    /// Says it unless it is what was said last.
+    fn say_once(&mut self, line: String) {
+        if self.said.as_ref() != Some(&line) {
+            self.say(&line);
+            self.said = Some(line);
+        }
+    }
+
+    pub(super) fn begin(&self) {
+        let what = match &self.config.follow {
+            Follow::Branch(name) => format!("branch {name}"),
+            Follow::Tag(pattern) => format!("tags {pattern}"),
+        };
+        let signatures = match &self.config.signers {
+            Some(path) => format!("signed by a key in {}", path.display()),
+            None => "whether signed or not".to_owned(),
+        };
+        self.say(&format!(
+            "Following {what} of {}, {signatures}; mode {}.",
+            self.config.remote.url, self.config.policy.mode
+        ));
+        if let Some(commit) = &self.record.memory.applying {
+            self.say(&format!(
+                "The last run ended while it applied {}; what it left is looked into.",
+                short(commit)
+            ));
+        }
+    }
+
+    pub(super) fn remember(&mut self, memory: &Memory) -> Result<(), String> {
+        self.record.memory = memory.clone();
+        self.record.write(&self.config.workdir.join("gitops.json"))
+    }
+
+    /// Waits, and not longer than until somebody wants it to stop.
+    pub(super) async fn rest(&self, until: Time, now: Time) {
+        let mut left = Duration::from_secs(u64::try_from(until - now).unwrap_or(0));
+        let step = Duration::from_millis(100);
+        while self.interrupt.level() == 0 && !left.is_zero() {
+            tokio::time::sleep(step.min(left)).await;
+            left = left.saturating_sub(step);
+        }
+    }
+
+    pub(super) async fn act(&mut self, next: Next) -> Seen {
+        match next {
+            Next::Look => self.look().await,
+            Next::Verify(commit) => self.verify(&commit).await,
+            Next::Compare { from, to } => self.compare(&from, &to).await,
+            Next::Plan(commit) => self.plan(commit).await,
+            Next::Judge(pending) => self.judge(pending).await,
+            Next::Apply(pending) => self.apply(pending, false).await,
+            Next::Repair(pending) => self.apply(pending, true).await,
+            Next::Rest(_) | Next::End(_) => unreachable!("nothing is done while it rests"),
+        }
+    }
+
+    async fn look(&mut self) -> Seen {
+        let remote = self.config.remote.clone();
+        let mirror = self.config.workdir.join("mirror.git");
+        let follow = match &self.config.follow {
+            Follow::Branch(name) => format!("refs/heads/{name}"),
+            Follow::Tag(_) => "refs/tags/*".to_owned(),
+        };
+        let mut wanted = vec![follow.clone()];
+        if self.config.approvers.is_some() {
+            wanted.push(format!("{APPROVAL_TAGS}*"));
+            // It may not be there yet, which a star allows for.
+            wanted.extend(self.config.approvals.iter().map(|it| format!("{it}*")));
+        }
+        self.view = None;
+        let looking = tokio::task::spawn_blocking(move || git::look(&remote, &mirror, &wanted));
+        let interrupted = async {
+            while self.interrupt.level() == 0 {
+                tokio::time::sleep(Duration::from_millis(50)).await;
+            }
+        };
+        let looked = tokio::select! {
+            it = looking => it.unwrap_or_else(|error| Err(error.to_string())),
+            () = interrupted => return Seen::LookFailed,
+        };
+        let view = match looked {
+            Ok(view) => view,
+            Err(why) => {
+                self.say_once(format!("The repository could not be asked: {why}."));
+                return Seen::LookFailed;
+            }
+        };
+        self.tag = match &self.config.follow {
+            Follow::Branch(_) => None,
+            Follow::Tag(pattern) => {
+                let names = view.refs().filter_map(|it| it.0.strip_prefix("refs/tags/"));
+                newest_tag(names, pattern).map(|it| format!("refs/tags/{it}"))
+            }
+        };
+        let name = match &self.config.follow {
+            Follow::Branch(_) => Some(&follow),
+            Follow::Tag(_) => self.tag.as_ref(),
+        };
+        let head = name.and_then(|it| view.commit_of(it));
+        self.view = Some(view);
+        if head.is_none() {
+            self.say_once(format!(
+                "The repository has no {}: nothing is changed until it is back.",
+                follow.trim_start_matches("refs/heads/")
+            ));
+        }
+        Seen::Head(head)
+    }
+
+    fn view(&self) -> &View {
+        match &self.view {
+            Some(view) => view,
+            None => unreachable!("a round begins with a look"),
+        }
+    }
+
+    async fn verify(&mut self, commit: &str) -> Seen {
+        self.signed_by = None;
+        let Some(path) = self.config.signers.clone() else { return Seen::Verified(Ok(())) };
+        let verified = read_signers(&path)
+            .and_then(|it| verify(self.view(), commit, self.tag.as_deref(), &it));
+        match verified {
+            Ok(by) => {
+                self.say_once(format!("Commit {} is signed by {by}.", short(commit)));
+                self.signed_by = Some(by);
+                Seen::Verified(Ok(()))
+            }
+            Err(why) => {
+                self.refused(commit, &why).await;
+                Seen::Verified(Err(why))
+            }
+        }
+    }
+
+    async fn compare(&mut self, from: &str, to: &str) -> Seen {
+        match self.view().descends(from, to) {
+            Ok(true) => Seen::Compared(true),
+            Ok(false) => {
+                let why = format!("it does not descend from {}: history was rewritten", short(from));
+                self.refused(to, &why).await;
+                Seen::Compared(false)
+            }
+            Err(why) => {
+                self.say_once(format!("The history cannot be read: {why}."));
+                Seen::Compared(false)
+            }
+        }
+    }
+
+    async fn refused(&mut self, commit: &str, why: &str) {
+        let stays = match &self.record.memory.accepted {
+            Some(it) => format!("it stays with {}", short(it)),
+            None => "there is none that it could stay with".to_owned(),
+        };
+        self.say_once(format!("Commit {} is not accepted: {why}; {stays}.", short(commit)));
+        let title = format!("Not accepted: {why}");
+        let text = format!("Commit `{commit}` is not followed; {stays}.\n");
+        self.tell(commit, Telling::new(Light::Failure, title).text(text)).await;
+    }
+
+    async fn plan(&mut self, commit: String) -> Seen {
+        self.judged = None;
+        let tree = self.config.workdir.join("tree");
+        let manifest = self.config.workdir.join("manifest.json");
+        match checkout(self.view(), &commit, &tree, &manifest) {
+            Ok(notes) => notes.iter().for_each(|it| self.say(&format!("Note: {it}."))),
+            Err(why) => return self.no_plan(&commit, &why, "").await,
+        }
+        if !self.runner.dir.is_dir() {
+            let why = format!("it has no folder {:?}", self.config.path);
+            return self.no_plan(&commit, &why, "").await;
+        }
+        self.say(&format!("Planning {}.", short(&commit)));
+        self.said = None;
+        let path = self.plan_path(&commit);
+        let made = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+        if let Err(error) = made {
+            return self.no_plan(&commit, &format!("{}: {error}", path.display()), "").await;
+        }
+        let mut args = self.args("plan");
+        args.push(format!("-out={}", path.display()));
+        args.extend(self.config.var_files.iter().map(|it| format!("-var-file={it}")));
+        let say = |line: &str| self.context.ui.say(&format!("  {line}"));
+        let ran = self.runner.aloud(&commit, &args, &self.interrupt, &say).await;
+        let ran = match ran {
+            Ok(ran) if ran.code == 0 => ran,
+            Ok(ran) => return self.no_plan(&commit, "the plan failed", &said(&ran)).await,
+            Err(why) => return self.no_plan(&commit, &why, "").await,
+        };
+        let _ = ran;
+        match planfile::stamp(&path.to_string_lossy()) {
+            Ok(stamp) => Seen::Planned(Pending {
+                commit,
+                digest: stamp.digest,
+                lineage: stamp.lineage,
+                serial: stamp.serial,
+                made_at: chrono::Utc::now().timestamp(),
+            }),
+            Err(why) => self.no_plan(&commit, &why, "").await,
+        }
+    }
+
+    async fn no_plan(&mut self, commit: &str, why: &str, said: &str) -> Seen {
+        if self.interrupt.level() > 0 {
+            return Seen::PlanFailed;
+        }
+        self.say(&format!("Commit {} cannot be planned: {why}.", short(commit)));
+        let mut telling = Telling::new(Light::Failure, format!("No plan: {why}"))
+            .text(format!("Commit `{commit}`.\n"));
+        if !said.is_empty() {
+            telling = telling.details("What it said", said);
+        }
+        self.tell(commit, telling).await;
+        Seen::PlanFailed
+    }
+
+    async fn judge(&mut self, pending: Pending) -> Seen {
+        let path = self.plan_path(&pending.commit);
+        let same = planfile::stamp(&path.to_string_lossy()).is_ok_and(|it| it.digest == pending.digest);
+        let fresh = match self.state(&pending.commit).await {
+            // The first state of all has no lineage yet.
+            Ok(state) => {
+                state.serial == pending.serial
+                    && (state.serial == 0 || state.lineage == pending.lineage)
+            }
+            Err(why) => {
+                self.say(&format!("The state cannot be read: {why}."));
+                false
+            }
+        };
+        if !same || !fresh {
+            self.say(&format!(
+                "The plan of {} is out of date: the state was changed since. It is made again.",
+                short(&pending.commit)
+            ));
+            return Seen::Stale;
+        }
+        if self.judged.as_ref().is_none_or(|it| it.digest != pending.digest) {
+            match self.shown(&pending).await {
+                Ok(judged) => self.judged = Some(judged),
+                Err(why) => {
+                    self.say(&format!("The saved plan cannot be read: {why}. It is made again."));
+                    return Seen::Stale;
+                }
+            }
+        }
+        let standing = self.standing(&pending);
+        let frozen_by = match &self.config.freeze_file {
+            _ if self.config.freeze => Some("-freeze".to_owned()),
+            Some(path) if path.exists() => Some(path.display().to_string()),
+            _ => None,
+        };
+        let Some(judged) = &mut self.judged else { unreachable!("it was read just now") };
+        let decision = decide(&Facts {
+            now: chrono::Utc::now().timestamp(),
+            policy: &self.config.policy,
+            frozen_by: frozen_by.as_deref(),
+            plan: judged.counts,
+            drift: judged.drift,
+            digest: &pending.digest,
+            approval: &standing,
+        });
+        judged.decision = decision.clone();
+        judged.approved_by = match &decision {
+            Decision::Apply { approved_by } => approved_by.clone(),
+            _ => None,
+        };
+        let (counts, text) = (judged.counts, judged.text.clone());
+        let origin = Origin { commit: &pending.commit, signed_by: self.signed_by.as_deref() };
+        let mut telling = of_decision(&decision, counts, &pending.digest, &origin);
+        if decision != Decision::Nothing {
+            telling = telling.details("Plan", &text);
+        }
+        match &decision {
+            Decision::Nothing => {
+                self.say_once(format!("Commit {}: nothing to do.", short(&pending.commit)));
+                let known = self.record.memory.applied.as_ref() == Some(&pending.commit);
+                if !known {
+                    self.enter(&pending, "unchanged").await;
+                }
+            }
+            Decision::Wait(reasons) | Decision::Refuse(reasons) => {
+                let word = if matches!(decision, Decision::Wait(_)) { "waits" } else { "is refused" };
+                let all: Vec<String> = reasons.iter().map(ToString::to_string).collect();
+                self.say_once(format!(
+                    "Commit {} {word} ({counts}): {}.",
+                    short(&pending.commit),
+                    all.join("; ")
+                ));
+            }
+            Decision::Apply { approved_by: Some(by) } => {
+                self.say(&format!("The plan of {} is approved by {by}.", short(&pending.commit)));
+            }
+            Decision::Apply { approved_by: None } | Decision::Repair { .. } => {}
+        }
+        self.tell(&pending.commit, telling).await;
+        Seen::Judged(decision)
+    }
+
+    fn standing(&self, pending: &Pending) -> Standing {
+        let Some(path) = &self.config.approvers else { return Standing::None };
+        let (commit, digest) = (&pending.commit, &pending.digest);
+        match read_signers(path) {
+            Ok(it) => approval(self.view(), commit, digest, self.config.approvals.as_deref(), &it),
+            Err(why) => Standing::Bad { why },
+        }
+    }
+
+    /// What the saved plan says, as people and as machines read it.
+    async fn shown(&self, pending: &Pending) -> Result<Judged, String> {
+        let path = self.plan_path(&pending.commit).display().to_string();
+        let show = |flag: &str| vec!["show".to_owned(), flag.to_owned(), path.clone()];
+        let json = self.quiet(&pending.commit, show("-json")).await?;
+        let json: PlanJson = serde_json::from_str(&json).map_err(|error| error.to_string())?;
+        let text = self.quiet(&pending.commit, show("-no-color")).await?;
+        Ok(Judged {
+            digest: pending.digest.clone(),
+            counts: json.counts(),
+            drift: json.drift(),
+            text: text.trim().to_owned(),
+            decision: Decision::Nothing,
+            approved_by: None,
+        })
+    }
+
+    async fn quiet(&self, commit: &str, args: Vec<String>) -> Result<String, String> {
+        let ran = self.runner.silently(commit, &args, &self.interrupt).await?;
+        match ran.code {
+            0 => Ok(ran.out),
+            _ => Err(ran.err.lines().take(3).collect::<Vec<_>>().join(" ").trim().to_owned()),
+        }
+    }
+
+    async fn state(&self, commit: &str) -> Result<StateStamp, String> {
+        let text = self.quiet(commit, vec!["state".to_owned(), "pull".to_owned()]).await?;
+        if text.trim().is_empty() {
+            return Ok(StateStamp::default());
+        }
+        serde_json::from_str(&text).map_err(|error| error.to_string())
+    }
+
+    async fn apply(&mut self, pending: Pending, drift_only: bool) -> Seen {
+        let commit = pending.commit.clone();
+        let mut args = self.args("apply");
+        if drift_only {
+            args.extend(["-drift-only".to_owned(), "-auto-approve".to_owned()]);
+            args.extend(self.config.var_files.iter().map(|it| format!("-var-file={it}")));
+        } else {
+            args.push(self.plan_path(&commit).display().to_string());
+        }
+        let what = if drift_only { "Repairing what drifted from" } else { "Applying" };
+        self.say(&format!("{what} {}.", short(&commit)));
+        self.said = None;
+        let say = |line: &str| self.context.ui.say(&format!("  {line}"));
+        let ran = self.runner.aloud(&commit, &args, &self.interrupt, &say).await;
+        let (good, said) = match &ran {
+            Ok(ran) => (ran.code == 0, said(ran)),
+            Err(why) => (false, why.clone()),
+        };
+        if !good {
+            if self.interrupt.level() > 0 {
+                return Seen::ApplyFailed;
+            }
+            self.say(&format!("Commit {} was not applied to the end.", short(&commit)));
+            self.enter(&pending, "failed").await;
+            let telling = Telling::new(Light::Failure, "Not applied to the end; it is tried again")
+                .text(format!("Commit `{commit}`, plan `{}`.\n", pending.digest))
+                .details("What it said", &said);
+            self.tell(&commit, telling).await;
+            return Seen::ApplyFailed;
+        }
+        let serial = self.enter(&pending, if drift_only { "repaired" } else { "applied" }).await;
+        self.say(&format!("Commit {} is applied; the state has serial {serial}.", short(&commit)));
+        if let Some(judged) = self.judged.take() {
+            let origin = Origin { commit: &commit, signed_by: self.signed_by.as_deref() };
+            let counts = if drift_only { judged.drift } else { judged.counts };
+            let telling = of_applied(&judged.decision, counts, serial, &pending.digest, &origin)
+                .details("Plan", &judged.text);
+            self.tell(&commit, telling).await;
+        }
+        // Values of variables and what was seen may be secret.
+        let _ = std::fs::remove_file(self.plan_path(&commit));
+        Seen::Applied
+    }
+
+    /// Writes down which commit led to which state. The serial.
+    async fn enter(&mut self, pending: &Pending, decision: &str) -> u64 {
+        let state = match self.state(&pending.commit).await {
+            Ok(state) => state,
+            Err(why) => {
+                self.say(&format!("The state cannot be read: {why}."));
+                StateStamp::default()
+            }
+        };
+        self.record.history.push(Entry {
+            commit: pending.commit.clone(),
+            at: chrono::Utc::now().timestamp(),
+            decision: decision.to_owned(),
+            signed_by: self.signed_by.clone(),
+            approved_by: self.judged.as_ref().and_then(|it| it.approved_by.clone()),
+            plan: pending.digest.clone(),
+            lineage: state.lineage,
+            serial: state.serial,
+        });
+        state.serial
+    }
+
+    /// Tells the forge, if there is one and it does not know yet. That it failed is told, and no more.
+    async fn tell(&mut self, commit: &str, telling: Telling) {
+        let Some(forge) = &self.forge else { return };
+        let told = Told { commit: commit.to_owned(), text: telling.key() };
+        if self.record.told.as_ref() == Some(&told) {
+            return;
+        }
+        let context = self.config.forge.as_ref().map_or("plumb", |it| it.context.as_str());
+        let news = News {
+            commit,
+            light: telling.light,
+            description: telling.title.clone(),
+            comment: telling.comment(context),
+        };
+        match forge.tell(&news).await {
+            Ok(()) => self.record.told = Some(told),
+            Err(why) => self.say(&format!("The forge could not be told: {why}.")),
+        }
+    }
+
+    fn args(&self, verb: &str) -> Vec<String> {
+        let patience = format!("-lock-timeout={}", self.config.lock_timeout);
+        [verb, "-input=false", "-no-color", &patience].map(str::to_owned).to_vec()
+    }
+
+    fn plan_path(&self, commit: &str) -> PathBuf {
+        self.config.workdir.join("plans").join(format!("{commit}.plan"))
+    }
+}
+
+/// As people write commits.
+fn short(commit: &str) -> &str {
+    commit.get(..12).unwrap_or(commit)
+}
+
+/// What a run wrote, its end if that is too much.
+fn said(ran: &Ran) -> String {
+    let all = format!("{}{}", ran.out, ran.err);
+    let mut from = all.len().saturating_sub(SAID_BYTES_MAX);
+    while !all.is_char_boundary(from) {
+        from += 1;
+    }
+    match from {
+        0 => all,
+        _ => format!("… {} lines before\n{}", all[..from].lines().count(), &all[from..]),
+    }
+}
