@@ -31,14 +31,12 @@ fn version(name: &str) -> Option<Version<'_>> {
 
 fn compare(a: &str, b: &str) -> Ordering {
     let by_version = match (version(a), version(b)) {
-        (Some(a), Some(b)) => {
-            a.numbers.cmp(&b.numbers).then_with(|| match (a.early, b.early) {
-                (None, None) => Ordering::Equal,
-                (Some(_), None) => Ordering::Less,
-                (None, Some(_)) => Ordering::Greater,
-                (Some(a), Some(b)) => early(a, b),
-            })
-        }
+        (Some(a), Some(b)) => a.numbers.cmp(&b.numbers).then_with(|| match (a.early, b.early) {
+            (None, None) => Ordering::Equal,
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some(a), Some(b)) => early(a, b),
+        }),
         (a, b) => a.is_some().cmp(&b.is_some()),
     };
     by_version.then_with(|| a.cmp(b))

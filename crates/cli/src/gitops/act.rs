@@ -239,7 +239,8 @@ impl<'a> Actor<'a> {
         match self.view().descends(from, to) {
             Ok(true) => Seen::Compared(true),
             Ok(false) => {
-                let why = format!("it does not descend from {}: history was rewritten", short(from));
+                let why =
+                    format!("it does not descend from {}: history was rewritten", short(from));
                 self.refused(to, &why).await;
                 Seen::Compared(false)
             }
@@ -319,7 +320,8 @@ impl<'a> Actor<'a> {
 
     async fn judge(&mut self, pending: Pending) -> Seen {
         let path = self.plan_path(&pending.commit);
-        let same = planfile::stamp(&path.to_string_lossy()).is_ok_and(|it| it.digest == pending.digest);
+        let same =
+            planfile::stamp(&path.to_string_lossy()).is_ok_and(|it| it.digest == pending.digest);
         let fresh = match self.state(&pending.commit).await {
             // The first state of all has no lineage yet.
             Ok(state) => {
@@ -383,7 +385,8 @@ impl<'a> Actor<'a> {
                 }
             }
             Decision::Wait(reasons) | Decision::Refuse(reasons) => {
-                let word = if matches!(decision, Decision::Wait(_)) { "waits" } else { "is refused" };
+                let word =
+                    if matches!(decision, Decision::Wait(_)) { "waits" } else { "is refused" };
                 let all: Vec<String> = reasons.iter().map(ToString::to_string).collect();
                 self.say_once(format!(
                     "Commit {} {word} ({counts}): {}.",

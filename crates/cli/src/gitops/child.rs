@@ -81,9 +81,7 @@ impl Runner {
         let pid = child.id().and_then(|it| i32::try_from(it).ok()).and_then(Pid::from_raw);
         let out = child.stdout.take();
         let err = child.stderr.take();
-        let reading = async {
-            tokio::join!(self.read(out, say), self.read(err, say))
-        };
+        let reading = async { tokio::join!(self.read(out, say), self.read(err, say)) };
         tokio::pin!(reading);
         let mut passed_on = interrupt.level();
         let mut read = None;
@@ -167,7 +165,9 @@ impl PlanJson {
     /// How much of it undoes what others changed.
     pub(super) fn drift(&self) -> Counts {
         let drifted = |it: &ResourceChange| {
-            self.resource_drift.iter().any(|at| (&at.address, &at.deposed) == (&it.address, &it.deposed))
+            self.resource_drift
+                .iter()
+                .any(|at| (&at.address, &at.deposed) == (&it.address, &it.deposed))
         };
         Counts { other: 0, ..self.of(drifted) }
     }

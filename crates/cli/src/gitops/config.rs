@@ -199,8 +199,8 @@ fn build(
     let target_url = it.text("target_url");
     let thread = it.number("thread");
     it.end();
-    let forge = has_forge.then(|| secret(token, found)).and_then(|token| {
-        match (kind, project, token) {
+    let forge =
+        has_forge.then(|| secret(token, found)).and_then(|token| match (kind, project, token) {
             (Some(kind), Some(project), Some(token)) => Some(ForgeSettings {
                 kind,
                 api: api.or_else(|| kind.usual_api().map(str::to_owned))?,
@@ -211,8 +211,7 @@ fn build(
                 thread,
             }),
             _ => None,
-        }
-    });
+        });
     if has_forge && forge.is_none() && !found.iter().any(Diagnostic::is_error) {
         let detail = "A forge needs kind, project, and a token by token_env or token_file; of a \
                       Gitea, its url as well.";
@@ -232,7 +231,8 @@ fn build(
         None => interval,
     };
     let Some(url) = url else {
-        let detail = "Name what is to be followed with -repo, or with repository in a gitops block.";
+        let detail =
+            "Name what is to be followed with -repo, or with repository in a gitops block.";
         found.push(Diagnostic::error("No repository", detail));
         return None;
     };

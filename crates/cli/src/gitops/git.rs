@@ -120,11 +120,15 @@ fn fetch(remote: &Remote, mirror: &Path, wanted: &[String]) -> Result<View, Stri
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut settings = vec![
         // Nobody is there to answer.
-        format!("core.sshCommand={}", remote.ssh_command.as_deref().unwrap_or("ssh -o BatchMode=yes")),
+        format!(
+            "core.sshCommand={}",
+            remote.ssh_command.as_deref().unwrap_or("ssh -o BatchMode=yes")
+        ),
         "gitoxide.userAgent=plumb".to_owned(),
     ];
     settings.push("ssh.variant=ssh".to_owned());
-    let options = gix::open::Options::isolated().config_overrides(settings.iter().map(String::as_str));
+    let options =
+        gix::open::Options::isolated().config_overrides(settings.iter().map(String::as_str));
     if !mirror.join("HEAD").exists() {
         gix::init_bare(mirror)
             .map_err(|error| format!("{} cannot be made: {}", mirror.display(), chain(&error)))?;

@@ -67,7 +67,10 @@ impl<'a, 'f> Settings<'a, 'f> {
             return list;
         };
         for item in items {
-            match item.as_str().ok_or_else(|| "it is not a list of texts".to_owned()).and_then(&read)
+            match item
+                .as_str()
+                .ok_or_else(|| "it is not a list of texts".to_owned())
+                .and_then(&read)
             {
                 Ok(it) => list.push(it),
                 Err(why) => self.wrong(attribute, why),

@@ -79,8 +79,7 @@ fn lock(workdir: &Path) -> Result<fs::File, String> {
     let path = workdir.join("lock");
     let file = fs::File::create(&path)
         .map_err(|error| format!("{} cannot be made: {error}.", path.display()))?;
-    rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive).map_err(|_| {
-        format!("Another loop works in {} already.", workdir.display())
-    })?;
+    rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive)
+        .map_err(|_| format!("Another loop works in {} already.", workdir.display()))?;
     Ok(file)
 }

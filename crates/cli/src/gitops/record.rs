@@ -57,11 +57,8 @@ pub(super) struct Entry {
 impl Record {
     /// Reads it; a new one if there is none.
     pub(super) fn read(path: &Path, repository: &str) -> Result<Record, String> {
-        let fresh = || Record {
-            plumb_gitops: 1,
-            repository: repository.to_owned(),
-            ..Record::default()
-        };
+        let fresh =
+            || Record { plumb_gitops: 1, repository: repository.to_owned(), ..Record::default() };
         let record: Record = match std::fs::read(path) {
             Ok(bytes) => serde_json::from_slice(&bytes)
                 .map_err(|error| format!("{} cannot be read: {error}", path.display()))?,

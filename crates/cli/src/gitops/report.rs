@@ -74,9 +74,8 @@ pub(super) fn of_decision(
     digest: &str,
     origin: &Origin<'_>,
 ) -> Telling {
-    let list = |reasons: &[Reason]| {
-        reasons.iter().map(|it| format!("- {it}\n")).collect::<String>()
-    };
+    let list =
+        |reasons: &[Reason]| reasons.iter().map(|it| format!("- {it}\n")).collect::<String>();
     let first = |reasons: &[Reason]| reasons.first().map(Reason::to_string).unwrap_or_default();
     let plan = format!("Plan `{digest}`: {counts}.\n");
     match decision {
@@ -98,7 +97,8 @@ pub(super) fn of_decision(
                 )
             });
             if approval {
-                let (commit, short) = (origin.commit, &origin.commit[..origin.commit.len().min(12)]);
+                let (commit, short) =
+                    (origin.commit, &origin.commit[..origin.commit.len().min(12)]);
                 text += &format!(
                     "\nTo approve exactly this plan:\n\n```\ngit tag -s plumb-approve/{short} -m \
                      'plan: {digest}' {commit}\ngit push origin plumb-approve/{short}\n```\n"
@@ -106,13 +106,11 @@ pub(super) fn of_decision(
             }
             Telling::new(Light::Pending, format!("Waits: {}", first(reasons))).text(text)
         }
-        Decision::Refuse(reasons) => {
-            Telling::new(Light::Failure, format!("Refused: {}", first(reasons))).text(format!(
-                "{}{plan}\nWhy it is refused:\n\n{}",
-                origin.lines(),
-                list(reasons)
-            ))
-        }
+        Decision::Refuse(reasons) => Telling::new(
+            Light::Failure,
+            format!("Refused: {}", first(reasons)),
+        )
+        .text(format!("{}{plan}\nWhy it is refused:\n\n{}", origin.lines(), list(reasons))),
     }
 }
 

@@ -117,7 +117,9 @@ fn judge(
     };
     match Approval::read(text) {
         None => Standing::Bad { why: format!("{what} has no line \"plan: …\"") },
-        Some(it) if it.commit.as_deref() != Some(commit) && (it.commit.is_some() || !names_commit) => {
+        Some(it)
+            if it.commit.as_deref() != Some(commit) && (it.commit.is_some() || !names_commit) =>
+        {
             Standing::Bad { why: format!("{what} is about another commit") }
         }
         Some(it) if it.plan == digest => Standing::Approved { by },

@@ -84,8 +84,13 @@ impl Sig {
         let reserved = fields.bytes()?.to_vec();
         let hash = fields.text()?;
         let signature = fields.bytes()?.to_vec();
-        (fields.0.is_empty() && !namespace.is_empty())
-            .then_some(Sig { key, namespace, reserved, hash, signature })
+        (fields.0.is_empty() && !namespace.is_empty()).then_some(Sig {
+            key,
+            namespace,
+            reserved,
+            hash,
+            signature,
+        })
     }
 
     fn key_kind(&self) -> Option<String> {
@@ -151,10 +156,7 @@ impl Sig {
                 let data = by_security_key(key.bytes()?, made.0, data)?;
                 Some(good(&signature::ED25519, point, &data, proof))
             }
-            (
-                "sk-ecdsa-sha2-nistp256@openssh.com",
-                "sk-ecdsa-sha2-nistp256@openssh.com",
-            ) => {
+            ("sk-ecdsa-sha2-nistp256@openssh.com", "sk-ecdsa-sha2-nistp256@openssh.com") => {
                 key.bytes()?;
                 let point = key.bytes()?;
                 let data = by_security_key(key.bytes()?, made.0, data)?;
@@ -261,7 +263,8 @@ mod tests {
 
     #[test]
     fn every_kind_of_key() {
-        for (kind, bits) in [("ed25519", "256"), ("rsa", "2048"), ("ecdsa", "256"), ("ecdsa", "384")]
+        for (kind, bits) in
+            [("ed25519", "256"), ("rsa", "2048"), ("ecdsa", "256"), ("ecdsa", "384")]
         {
             assert_eq!(check(kind, bits, b"a text\n", false), Ok("ann".into()), "{kind} {bits}");
             let error = check(kind, bits, b"a text\n", true).unwrap_err();

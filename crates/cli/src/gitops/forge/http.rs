@@ -40,10 +40,7 @@ pub(super) struct Api {
 }
 
 impl Api {
-    pub(super) fn new(
-        base: &str,
-        headers: Vec<(&'static str, String)>,
-    ) -> Result<Api, String> {
+    pub(super) fn new(base: &str, headers: Vec<(&'static str, String)>) -> Result<Api, String> {
         // A second call finds the same provider installed already.
         let _ = rustls::crypto::ring::default_provider().install_default();
         let base = Url::parse(base).map_err(|error| format!("{base:?} is not a URL: {error}"))?;
@@ -164,7 +161,10 @@ async fn answered(
     let text = String::from_utf8_lossy(&bytes);
     let message = serde_json::from_slice::<Value>(&bytes).ok().and_then(|it| {
         let message = &it["message"];
-        message.as_str().map(str::to_owned).or_else(|| (!message.is_null()).then(|| message.to_string()))
+        message
+            .as_str()
+            .map(str::to_owned)
+            .or_else(|| (!message.is_null()).then(|| message.to_string()))
     });
     let detail: String = message.unwrap_or_else(|| text.into_owned()).chars().take(300).collect();
     let path = path.to_owned();

@@ -1,0 +1,92 @@
+//! The loop killed at any moment of an apply, and interrupted: the next one finishes, and nothing is made twice.
+
+use std::collections::BTreeSet;
+use std::time::Duration;
+
+use crate::world::{World, run};
+
+const MANY: &str = r#"
+resource "netns_network" "net" {
+  name   = "net"
+  subnet = "10.1.0.0/16"
+}
+
+resource "netns_host" "host" {
+  count   = 12
+  name    = "host${count.index}"
+  command = ["sleep", "100000"]
+  interface { network = netns_network.net.name }
+}
+"#;
+
+/// The processes of the cloud.
+fn processes(world: &World) -> BTreeSet<u32> {
+    let folder = world.path("loop/tree/.plumb/netns").display().to_string();
+    let all = std::fs::read_dir("/proc").unwrap().flatten();
+    let ours = |it: &std::fs::DirEntry| {
+        let line = std::fs::read(it.path().join("cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&line).contains(&folder)
+    };
+    all.filter_map(|it| it.file_name().to_str()?.parse().ok().filter(|_| ours(&it))).collect()
+}
+
+fn end(world: &World) {
+    run(world.plumb(&["-chdir=loop/tree", "destroy", "-auto-approve"]));
+    world.until_so("all processes are gone", || processes(world).is_empty());
+}
+
+fn world() -> World {
+    World::new("auto", MANY)
+}
+
+#[test]
+fn a_killed_loop_is_finished_by_the_next() {
+    let mut half = 0;
+    for trial in 0..8u64 {
+        let world = world();
+        let running = world.start(&[]);
+        world.until("Applying ");
+        std::thread::sleep(Duration::from_millis(60 * trial));
+        // The apply lives on, or is killed as well.
+        let child = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", running.id()));
+        running.kill();
+        if trial % 2 == 0 {
+            for pid in child.unwrap_or_default().split_whitespace() {
+                run({
+                    let mut command = std::process::Command::new("sh");
+                    command.args(["-c", &format!("kill -9 {pid} || true")]);
+                    command
+                });
+            }
+        }
+        std::thread::sleep(Duration::from_millis(5));
+        let made = processes(&world).len();
+        half += usize::from(made > 1 && made < 13);
+        let said = world.round(0);
+        assert!(said.contains("The last run ended while it applied"), "trial {trial}: {said}");
+        // The holder, and one process for each host.
+        assert_eq!(processes(&world).len(), 13, "trial {trial}: {said}");
+        assert!(world.round(0).contains("nothing to do"), "trial {trial}");
+        let (last, commit) = world.history().pop().unwrap();
+        assert!(last == "applied" || last == "unchanged", "trial {trial}: {last}");
+        assert_eq!(commit, world.head());
+        end(&world);
+    }
+    assert!(half > 0, "none was killed half way");
+}
+
+#[test]
+fn an_interrupt_reaches_the_apply_and_is_waited_for() {
+    let world = world();
+    let running = world.start(&[]);
+    world.until("Applying ");
+    std::thread::sleep(Duration::from_millis(100));
+    let code = running.interrupt();
+    let log = world.log();
+    assert!(code == 130 || log.contains("is applied"), "{code} {log}");
+    assert!(log.contains("Interrupted") || log.contains("is applied"), "{log}");
+    assert!(log.contains("told to stop"), "{log}");
+    world.round(0);
+    assert_eq!(processes(&world).len(), 13);
+    end(&world);
+}
