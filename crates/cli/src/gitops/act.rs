@@ -1,11 +1,11 @@
 //! Does what the loop says is next, and says what came of it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use plumb_engine::Interrupt;
 use plumb_gitops::{
-    Counts, Decision, Facts, Memory, Next, Pending, Seen, Standing, Time, decide, newest_tag,
+    Counts, Decision, Facts, Memory, Mode, Next, Pending, Seen, Standing, Time, decide, newest_tag,
 };
 use serde::Deserialize;
 
@@ -281,17 +281,14 @@ impl<'a> Actor<'a> {
         if let Err(error) = made {
             return self.no_plan(&commit, &format!("{}: {error}", path.display()), "").await;
         }
-        let mut args = self.args("plan");
-        args.push(format!("-out={}", path.display()));
-        args.extend(self.config.var_files.iter().map(|it| format!("-var-file={it}")));
+        let args = self.plan_args(&path);
         let say = |line: &str| self.context.ui.say(&format!("  {line}"));
         let ran = self.runner.aloud(&commit, &args, &self.interrupt, &say).await;
-        let ran = match ran {
-            Ok(ran) if ran.code == 0 => ran,
+        match ran {
+            Ok(ran) if ran.code == 0 => {}
             Ok(ran) => return self.no_plan(&commit, "the plan failed", &said(&ran)).await,
             Err(why) => return self.no_plan(&commit, &why, "").await,
-        };
-        let _ = ran;
+        }
         match planfile::stamp(&path.to_string_lossy()) {
             Ok(stamp) => Seen::Planned(Pending {
                 commit,
@@ -412,21 +409,36 @@ impl<'a> Actor<'a> {
         }
     }
 
-    /// What the saved plan says, as people and as machines read it.
+    /// What the saved plan says, as people and as machines read it; and a second plan, of repairs
+    /// alone, where only those may be made.
     async fn shown(&self, pending: &Pending) -> Result<Judged, String> {
-        let path = self.plan_path(&pending.commit).display().to_string();
-        let show = |flag: &str| vec!["show".to_owned(), flag.to_owned(), path.clone()];
-        let json = self.quiet(&pending.commit, show("-json")).await?;
+        let commit = &pending.commit;
+        let (counts, mut text) = self.read_plan(commit, &self.plan_path(commit)).await?;
+        let mut drift = Counts::default();
+        if self.config.policy.mode == Mode::DriftOnly && !counts.is_nothing() {
+            let path = self.repairs_path(commit);
+            let mut args = self.plan_args(&path);
+            args.push("-drift-only".to_owned());
+            self.quiet(commit, args).await?;
+            if planfile::stamp(&path.to_string_lossy())?.serial != pending.serial {
+                return Err("the state was changed while it was looked at".to_owned());
+            }
+            let repairs;
+            (drift, repairs) = self.read_plan(commit, &path).await?;
+            if !drift.is_nothing() {
+                text = format!("Repairs:\n\n{repairs}\n\nEverything that differs:\n\n{text}");
+            }
+        }
+        let (digest, decision) = (pending.digest.clone(), Decision::Nothing);
+        Ok(Judged { digest, counts, drift, text, decision, approved_by: None })
+    }
+
+    async fn read_plan(&self, commit: &str, path: &Path) -> Result<(Counts, String), String> {
+        let show = |flag: &str| ["show", flag, &path.to_string_lossy()].map(str::to_owned).to_vec();
+        let json = self.quiet(commit, show("-json")).await?;
         let json: PlanJson = serde_json::from_str(&json).map_err(|error| error.to_string())?;
-        let text = self.quiet(&pending.commit, show("-no-color")).await?;
-        Ok(Judged {
-            digest: pending.digest.clone(),
-            counts: json.counts(),
-            drift: json.drift(),
-            text: text.trim().to_owned(),
-            decision: Decision::Nothing,
-            approved_by: None,
-        })
+        let text = self.quiet(commit, show("-no-color")).await?;
+        Ok((json.counts(), text.trim().to_owned()))
     }
 
     async fn quiet(&self, commit: &str, args: Vec<String>) -> Result<String, String> {
@@ -448,12 +460,8 @@ impl<'a> Actor<'a> {
     async fn apply(&mut self, pending: Pending, drift_only: bool) -> Seen {
         let commit = pending.commit.clone();
         let mut args = self.args("apply");
-        if drift_only {
-            args.extend(["-drift-only".to_owned(), "-auto-approve".to_owned()]);
-            args.extend(self.config.var_files.iter().map(|it| format!("-var-file={it}")));
-        } else {
-            args.push(self.plan_path(&commit).display().to_string());
-        }
+        let path = if drift_only { self.repairs_path(&commit) } else { self.plan_path(&commit) };
+        args.push(path.display().to_string());
         let what = if drift_only { "Repairing what drifted from" } else { "Applying" };
         self.say(&format!("{what} {}.", short(&commit)));
         self.said = None;
@@ -486,6 +494,7 @@ impl<'a> Actor<'a> {
         }
         // Values of variables and what was seen may be secret.
         let _ = std::fs::remove_file(self.plan_path(&commit));
+        let _ = std::fs::remove_file(self.repairs_path(&commit));
         Seen::Applied
     }
 
@@ -534,6 +543,17 @@ impl<'a> Actor<'a> {
     fn args(&self, verb: &str) -> Vec<String> {
         let patience = format!("-lock-timeout={}", self.config.lock_timeout);
         [verb, "-input=false", "-no-color", &patience].map(str::to_owned).to_vec()
+    }
+
+    fn plan_args(&self, out: &Path) -> Vec<String> {
+        let mut args = self.args("plan");
+        args.push(format!("-out={}", out.display()));
+        args.extend(self.config.var_files.iter().map(|it| format!("-var-file={it}")));
+        args
+    }
+
+    fn repairs_path(&self, commit: &str) -> PathBuf {
+        self.config.workdir.join("plans").join(format!("{commit}.repairs.plan"))
     }
 
     fn plan_path(&self, commit: &str) -> PathBuf {

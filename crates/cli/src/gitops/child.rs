@@ -131,16 +131,11 @@ pub(super) struct PlanJson {
     #[serde(default)]
     resource_changes: Vec<ResourceChange>,
     #[serde(default)]
-    resource_drift: Vec<ResourceChange>,
-    #[serde(default)]
     output_changes: std::collections::BTreeMap<String, Change>,
 }
 
 #[derive(Debug, Deserialize)]
 struct ResourceChange {
-    address: String,
-    #[serde(default)]
-    deposed: Option<String>,
     #[serde(default)]
     previous_address: Option<String>,
     change: Change,
@@ -156,25 +151,8 @@ struct Change {
 impl PlanJson {
     /// How much it changes.
     pub(super) fn counts(&self) -> Counts {
-        let mut counts = self.of(|_| true);
-        let outputs = self.output_changes.values();
-        counts.other += outputs.filter(|it| it.actions != ["no-op"]).count() as u64;
-        counts
-    }
-
-    /// How much of it undoes what others changed.
-    pub(super) fn drift(&self) -> Counts {
-        let drifted = |it: &ResourceChange| {
-            self.resource_drift
-                .iter()
-                .any(|at| (&at.address, &at.deposed) == (&it.address, &it.deposed))
-        };
-        Counts { other: 0, ..self.of(drifted) }
-    }
-
-    fn of(&self, which: impl Fn(&ResourceChange) -> bool) -> Counts {
         let mut counts = Counts::default();
-        for it in self.resource_changes.iter().filter(|it| which(it)) {
+        for it in &self.resource_changes {
             let actions: Vec<&str> = it.change.actions.iter().map(String::as_str).collect();
             match actions[..] {
                 ["create"] => counts.create += 1,
@@ -187,6 +165,8 @@ impl PlanJson {
                 _ => counts.other += 1,
             }
         }
+        let outputs = self.output_changes.values();
+        counts.other += outputs.filter(|it| it.actions != ["no-op"]).count() as u64;
         counts
     }
 }
