@@ -293,7 +293,9 @@ impl fmt::Display for Reason {
             }
             Reason::ConfigurationWaits(count) => write!(
                 f,
-                "{count} changes of the configuration wait: only drift is repaired in this mode"
+                "changes of the configuration wait, of {count} object{}: only drift is repaired in \
+                 this mode",
+                if *count == 1 { "" } else { "s" }
             ),
             Reason::PlanOnly => write!(f, "nothing is applied in this mode"),
         }

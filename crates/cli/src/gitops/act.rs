@@ -394,7 +394,8 @@ impl<'a> Actor<'a> {
             Decision::Apply { approved_by: Some(by) } => {
                 self.say(&format!("The plan of {} is approved by {by}.", short(&pending.commit)));
             }
-            Decision::Apply { approved_by: None } | Decision::Repair { .. } => {}
+            Decision::Repair { rest: Some(rest) } => self.say(&format!("Note: {rest}.")),
+            Decision::Apply { approved_by: None } | Decision::Repair { rest: None } => {}
         }
         self.tell(&pending.commit, telling).await;
         Seen::Judged(decision)
@@ -484,7 +485,11 @@ impl<'a> Actor<'a> {
             return Seen::ApplyFailed;
         }
         let serial = self.enter(&pending, if drift_only { "repaired" } else { "applied" }).await;
-        self.say(&format!("Commit {} is applied; the state has serial {serial}.", short(&commit)));
+        let done = match drift_only {
+            true => "What drifted is repaired".to_owned(),
+            false => format!("Commit {} is applied", short(&commit)),
+        };
+        self.say(&format!("{done}; the state has serial {serial}."));
         if let Some(judged) = self.judged.take() {
             let origin = Origin { commit: &commit, signed_by: self.signed_by.as_deref() };
             let counts = if drift_only { judged.drift } else { judged.counts };

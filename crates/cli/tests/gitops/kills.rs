@@ -90,3 +90,34 @@ fn an_interrupt_reaches_the_apply_and_is_waited_for() {
     assert_eq!(processes(&world).len(), 13);
     end(&world);
 }
+
+#[test]
+fn only_what_drifted_is_repaired() {
+    let world = world();
+    world.round(0);
+    world.config("policy {\n mode = \"drift-only\"\n max_destroy = 0\n}");
+    assert!(world.round(0).contains("nothing to do"));
+    let state = world.state();
+    let hosts = state["resources"].as_array().unwrap().iter().find(|it| it["type"] == "netns_host");
+    let pid = hosts.unwrap()["instances"][3]["attributes"]["pid"].as_u64();
+    // Somebody ends a host, and the next commit wants something else as well.
+    let pid = pid.unwrap_or_else(|| panic!("a host has a process: {hosts:?}"));
+    run({
+        let mut command = std::process::Command::new("kill");
+        command.args(["-9", &pid.to_string()]);
+        command
+    });
+    let more = MANY.replace("count   = 12", "count   = 14");
+    world.commit(&more);
+    let said = world.round(2);
+    assert!(said.contains("Repairing what drifted"), "{said}");
+    assert!(said.contains("changes of the configuration wait, of 2 objects"), "{said}");
+    assert_eq!(processes(&world).len(), 13, "{said}");
+    assert_eq!(world.history().pop().unwrap().0, "repaired");
+    let said = world.round(2);
+    assert!(!said.contains("Repairing"), "{said}");
+    world.config("policy {\n mode = \"auto\"\n}");
+    world.round(0);
+    assert_eq!(processes(&world).len(), 15);
+    end(&world);
+}

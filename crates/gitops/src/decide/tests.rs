@@ -49,7 +49,7 @@ fn modes() {
     check(
         Mode::DriftOnly,
         Standing::None,
-        "wait: 1 changes of the configuration wait: only drift is repaired in this mode",
+        "wait: changes of the configuration wait, of 1 object: only drift is repaired in this mode",
     );
     let nothing = facts_nothing();
     assert!(nothing.iter().all(|it| *it == Decision::Nothing), "{nothing:?}");
@@ -68,7 +68,7 @@ fn drift_is_repaired_alone() {
     // What waits destroys, what is done does not.
     assert_eq!(
         words(&decide(&facts)),
-        "repair, and 4 changes of the configuration wait: only drift is repaired in this mode"
+        "repair, and changes of the configuration wait, of 4 objects: only drift is repaired in this mode"
     );
     facts.drift = counts(0, 0, 1, 0);
     assert!(matches!(decide(&facts), Decision::Refuse(_)));
