@@ -10,6 +10,7 @@ use super::args::GitopsArgs;
 use super::forge::{ForgeSettings, Kind};
 use super::git::{Account, Remote};
 use super::hcl::Settings;
+use super::secrets::{Secret, Secrets};
 use crate::context::{Context, duration};
 
 /// Everything that the loop is told.
@@ -80,16 +81,14 @@ fn build(
     let mut file = Settings::new(body, found);
     let block = file.block("gitops").map(|it| &it.body);
     file.end();
-    // Paths in the file are from where it stands: it may be run from anywhere.
     let home = args.config.as_deref().and_then(|it| Path::new(it).parent()).map(Path::to_owned);
-    let from_file = |it: &str| home.as_deref().unwrap_or(Path::new("")).join(it);
 
     let mut top = Settings::new(block, found);
     let url = args.repo.clone().or(top.text("repository"));
     let branch = args.branch.clone().or(top.text("branch"));
     let tag = args.tag.clone().or(top.text("tag"));
     let path = args.path.clone().or(top.text("path")).unwrap_or_default();
-    let workdir = top.text("workdir").map(|it| from_file(&it));
+    let workdir = top.text("workdir").map(|it| from(&home, &it));
     let interval = top.parsed("interval", seconds);
     let resync = top.parsed("resync", |it| match it {
         "never" => Ok(None),
@@ -110,114 +109,20 @@ fn build(
     let [credentials, signatures, policy, forge] = blocks.map(|it| it.map(|it| &it.body));
     top.end();
 
-    let mut mask = Mask::default();
-    let mut without = Vec::new();
-    let mut secret = |named: Secret, found: &mut Diagnostics| match named.read(context, &home) {
-        Ok(Some(value)) => {
-            if !mask.add(&value) {
-                let detail = format!("What {} has is too short to be a secret.", named.name());
-                found.push(Diagnostic::error("Invalid secret", detail));
-            }
-            without.extend(named.env);
-            Some(value)
-        }
-        Ok(None) => None,
-        Err(why) => {
-            found.push(Diagnostic::error("Missing secret", why));
-            None
-        }
-    };
-
-    let mut it = Settings::new(credentials, found);
-    let username = it.text("username");
-    let password = Secret { env: it.text("password_env"), file: it.text("password_file") };
-    let key = it.text("ssh_key").map(|it| from_file(&it));
-    let hosts = it.text("ssh_known_hosts").map(|it| from_file(&it));
-    it.end();
-    let account = secret(password, found).map(|password| Account {
-        // What GitHub and GitLab take with a token; Gitea takes anything.
-        username: username.unwrap_or_else(|| "oauth2".to_owned()),
-        password,
-    });
+    let mut secrets = Secrets { context, home: &home, mask: Mask::default(), without: Vec::new() };
+    let (account, ssh_command) = self::credentials(credentials, &mut secrets, found);
     for name in mask_names {
-        secret(Secret { env: Some(name), file: None }, found);
+        // Runs may need it: a provider's password, for one.
+        secrets.hide(&Secret { env: Some(name), file: None }, found);
     }
-
-    let mut it = Settings::new(signatures, found);
-    let required = it.flag("required");
-    let allowed = it.text("allowed_signers").map(|it| from_file(&it));
-    it.end();
-    let signers = args.allowed_signers.as_ref().map(PathBuf::from).or(allowed);
-    let signers = (required != Some(false)).then_some(signers).flatten();
-    if required == Some(true) && signers.is_none() {
-        found.push(Diagnostic::error(
-            "Signatures of nobody",
-            "Commits have to be signed, and nobody is named whose signature counts. Name a file \
-             with allowed_signers.",
-        ));
-    }
-
-    let mut it = Settings::new(policy, found);
-    let mode = it.parsed("mode", str::parse::<Mode>);
-    let windows = it.list("windows", str::parse::<Window>);
-    let freezes = it.list("freeze", str::parse::<Freeze>);
-    let freeze_file = it.text("freeze_file").map(|it| from_file(&it));
-    let destroy_max = it.number("max_destroy");
-    let changes_max = it.number("max_changes");
-    let approvers = it.text("approvers").map(|it| from_file(&it));
-    let approvals = it.text("approvals_branch");
-    it.end();
-    let approvers = args.approvers.as_ref().map(PathBuf::from).or(approvers);
-    let mode = match args.policy_mode.as_deref().map(str::parse::<Mode>) {
-        Some(Ok(mode)) => mode,
-        Some(Err(why)) => {
-            found.push(Diagnostic::error("Invalid value for -policy-mode", format!("{why}.")));
-            return None;
-        }
-        None => mode.unwrap_or(Mode::PlanOnly),
-    };
-    if mode == Mode::Approve && approvers.is_none() {
-        found.push(Diagnostic::error(
-            "Approval of nobody",
-            "Plans have to be approved, and nobody is named whose approval counts. Name a file with \
-             approvers.",
-        ));
-    }
-    for path in signers.iter().chain(&approvers) {
+    let signers = self::signatures(args, signatures, &home, found);
+    let policy = self::policy(args, policy, &home, found)?;
+    let forge = forge.and_then(|it| self::forge(it, &mut secrets, found));
+    for path in signers.iter().chain(&policy.approvers) {
         if let Err(why) = read_signers(path) {
             found.push(Diagnostic::error("Cannot read whose signatures count", format!("{why}.")));
         }
     }
-
-    let has_forge = forge.is_some();
-    let mut it = Settings::new(forge, found);
-    let kind = it.parsed("kind", str::parse::<Kind>);
-    let api = it.text("url");
-    let project = it.text("project");
-    let token = Secret { env: it.text("token_env"), file: it.text("token_file") };
-    let name = it.text("context").unwrap_or_else(|| "plumb".to_owned());
-    let target_url = it.text("target_url");
-    let thread = it.number("thread");
-    it.end();
-    let forge =
-        has_forge.then(|| secret(token, found)).and_then(|token| match (kind, project, token) {
-            (Some(kind), Some(project), Some(token)) => Some(ForgeSettings {
-                kind,
-                api: api.or_else(|| kind.usual_api().map(str::to_owned))?,
-                project,
-                token,
-                context: name,
-                target_url,
-                thread,
-            }),
-            _ => None,
-        });
-    if has_forge && forge.is_none() && !found.iter().any(Diagnostic::is_error) {
-        let detail = "A forge needs kind, project, and a token by token_env or token_file; of a \
-                      Gitea, its url as well.";
-        found.push(Diagnostic::error("Incomplete forge", detail));
-    }
-
     if !path.is_empty() && !is_safe_path(&path) {
         let detail = format!("{path:?} does not name a folder in the repository.");
         found.push(Diagnostic::error("Invalid path", detail));
@@ -246,7 +151,7 @@ fn build(
         (branch, _, _) => Follow::Branch(branch.unwrap_or_else(|| "main".to_owned())),
     };
     Some(Config {
-        remote: Remote { url, account, ssh_command: ssh(key, hosts) },
+        remote: Remote { url, account, ssh_command },
         follow,
         path,
         workdir: args
@@ -261,18 +166,135 @@ fn build(
             once: args.once,
             forward_only: history.unwrap_or(true),
         },
-        policy: Policy { mode, windows, freezes, destroy_max, changes_max },
+        policy: policy.policy,
         freeze: args.freeze,
-        freeze_file,
+        freeze_file: policy.freeze_file,
         signers,
-        approvers,
-        approvals: approvals.map(|it| format!("refs/heads/{it}")),
+        approvers: policy.approvers,
+        approvals: policy.approvals,
         var_files,
         lock_timeout: lock_timeout.unwrap_or_else(|| "2m".to_owned()),
         forge,
-        mask,
-        without,
+        mask: secrets.mask,
+        without: secrets.without,
     })
+}
+
+/// The account for HTTPS, and the command for SSH.
+fn credentials(
+    body: Option<&Body>,
+    secrets: &mut Secrets<'_>,
+    found: &mut Diagnostics,
+) -> (Option<Account>, Option<String>) {
+    let mut it = Settings::new(body, found);
+    let username = it.text("username");
+    let password = Secret { env: it.text("password_env"), file: it.text("password_file") };
+    let key = it.text("ssh_key").map(|it| from(secrets.home, &it));
+    let hosts = it.text("ssh_known_hosts").map(|it| from(secrets.home, &it));
+    it.end();
+    let account = secrets.own(&password, found).map(|password| Account {
+        // What GitHub and GitLab take with a token; Gitea takes anything.
+        username: username.unwrap_or_else(|| "oauth2".to_owned()),
+        password,
+    });
+    (account, ssh(key, hosts))
+}
+
+/// Whose signatures count; none: nobody's are looked at.
+fn signatures(
+    args: &GitopsArgs,
+    body: Option<&Body>,
+    home: &Option<PathBuf>,
+    found: &mut Diagnostics,
+) -> Option<PathBuf> {
+    let mut it = Settings::new(body, found);
+    let required = it.flag("required");
+    let allowed = it.text("allowed_signers").map(|it| from(home, &it));
+    it.end();
+    let signers = args.allowed_signers.as_ref().map(PathBuf::from);
+    if required == Some(false) {
+        return signers;
+    }
+    let signers = signers.or(allowed);
+    if required == Some(true) && signers.is_none() {
+        found.push(Diagnostic::error(
+            "Signatures of nobody",
+            "Commits have to be signed, and nobody is named whose signature counts. Name a file \
+             with allowed_signers.",
+        ));
+    }
+    signers
+}
+
+/// A policy, and where its facts come from.
+struct Sourced {
+    policy: Policy,
+    freeze_file: Option<PathBuf>,
+    approvers: Option<PathBuf>,
+    approvals: Option<String>,
+}
+
+fn policy(
+    args: &GitopsArgs,
+    body: Option<&Body>,
+    home: &Option<PathBuf>,
+    found: &mut Diagnostics,
+) -> Option<Sourced> {
+    let mut it = Settings::new(body, found);
+    let mode = it.parsed("mode", str::parse::<Mode>);
+    let windows = it.list("windows", str::parse::<Window>);
+    let freezes = it.list("freeze", str::parse::<Freeze>);
+    let freeze_file = it.text("freeze_file").map(|it| from(home, &it));
+    let destroy_max = it.number("max_destroy");
+    let changes_max = it.number("max_changes");
+    let approvers = it.text("approvers").map(|it| from(home, &it));
+    let approvals = it.text("approvals_branch").map(|it| format!("refs/heads/{it}"));
+    it.end();
+    let approvers = args.approvers.as_ref().map(PathBuf::from).or(approvers);
+    let mode = match args.policy_mode.as_deref().map(str::parse::<Mode>) {
+        Some(Ok(mode)) => mode,
+        Some(Err(why)) => {
+            found.push(Diagnostic::error("Invalid value for -policy-mode", format!("{why}.")));
+            return None;
+        }
+        None => mode.unwrap_or(Mode::PlanOnly),
+    };
+    if mode == Mode::Approve && approvers.is_none() {
+        found.push(Diagnostic::error(
+            "Approval of nobody",
+            "Plans have to be approved, and nobody is named whose approval counts. Name a file with \
+             approvers.",
+        ));
+    }
+    let policy = Policy { mode, windows, freezes, destroy_max, changes_max };
+    Some(Sourced { policy, freeze_file, approvers, approvals })
+}
+
+fn forge(body: &Body, secrets: &mut Secrets<'_>, found: &mut Diagnostics) -> Option<ForgeSettings> {
+    let mut it = Settings::new(Some(body), found);
+    let kind = it.parsed("kind", str::parse::<Kind>);
+    let api = it.text("url").or_else(|| kind?.usual_api().map(str::to_owned));
+    let project = it.text("project");
+    let token = Secret { env: it.text("token_env"), file: it.text("token_file") };
+    let context = it.text("context").unwrap_or_else(|| "plumb".to_owned());
+    let target_url = it.text("target_url");
+    let thread = it.number("thread");
+    it.end();
+    let token = secrets.own(&token, found);
+    if let (Some(kind), Some(api), Some(project), Some(token)) = (kind, api, project, token) {
+        return Some(ForgeSettings { kind, api, project, token, context, target_url, thread });
+    }
+    if !found.iter().any(Diagnostic::is_error) {
+        let detail = "A forge needs kind, project, and a token by token_env or token_file; a Gitea \
+                      needs its url as well.";
+        found.push(Diagnostic::error("Incomplete forge", detail));
+    }
+    None
+}
+
+/// Paths in the file are from where it stands: it may be run from anywhere.
+fn from(home: &Option<PathBuf>, path: &str) -> PathBuf {
+    home.as_deref().unwrap_or(Path::new("")).join(path)
 }
 
 /// The keys of a file, read anew each time: they may be taken away while the loop runs.
@@ -280,36 +302,6 @@ pub(super) fn read_signers(path: &Path) -> Result<AllowedSigners, String> {
     let text = std::fs::read_to_string(path)
         .map_err(|error| format!("{} cannot be read: {error}", path.display()))?;
     AllowedSigners::read(&text).map_err(|why| format!("{}: {why}", path.display()))
-}
-
-/// Where a secret is. Never on the command line, where everybody reads it.
-struct Secret {
-    env: Option<String>,
-    file: Option<String>,
-}
-
-impl Secret {
-    fn name(&self) -> &str {
-        self.env.as_deref().or(self.file.as_deref()).unwrap_or("it")
-    }
-
-    fn read(&self, context: &Context, home: &Option<PathBuf>) -> Result<Option<String>, String> {
-        if let Some(name) = &self.env {
-            let value = context.env.get(name).map(|it| it.trim()).filter(|it| !it.is_empty());
-            return match value {
-                Some(value) => Ok(Some(value.to_owned())),
-                None => Err(format!("The environment has no {name}.")),
-            };
-        }
-        let Some(file) = &self.file else { return Ok(None) };
-        let path = home.as_deref().unwrap_or(Path::new("")).join(file);
-        let text = std::fs::read_to_string(&path)
-            .map_err(|error| format!("{} cannot be read: {error}.", path.display()))?;
-        match text.trim() {
-            "" => Err(format!("{} is empty.", path.display())),
-            text => Ok(Some(text.to_owned())),
-        }
-    }
 }
 
 fn has_password(authority: &str) -> bool {

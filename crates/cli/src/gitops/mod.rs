@@ -11,6 +11,8 @@ mod git;
 mod hcl;
 mod record;
 mod report;
+mod runs;
+mod secrets;
 mod signed;
 mod sshsig;
 
