@@ -9,7 +9,7 @@ use super::child::Runner;
 use super::config::{Config, Follow, read_signers};
 use super::forge::{Forge, Light, News};
 use super::git::{self, View};
-use super::record::{Record, Told};
+use super::record::Record;
 use super::report::Telling;
 use super::runs::Judged;
 use super::signed::{APPROVAL_TAGS, verify};
@@ -240,8 +240,8 @@ impl<'a> Actor<'a> {
     /// Tells the forge, if there is one and it does not know yet. That it failed is told, and no more.
     pub(super) async fn tell(&mut self, commit: &str, telling: Telling) {
         let Some(forge) = &self.forge else { return };
-        let told = Told { commit: commit.to_owned(), text: telling.key() };
-        if self.record.told.as_ref() == Some(&told) {
+        let key = telling.key();
+        if self.record.told(commit) == Some(&key) {
             return;
         }
         let context = self.config.forge.as_ref().map_or("plumb", |it| it.context.as_str());
@@ -252,7 +252,7 @@ impl<'a> Actor<'a> {
             comment: telling.comment(context),
         };
         match forge.tell(&news).await {
-            Ok(()) => self.record.told = Some(told),
+            Ok(()) => self.record.tell(commit, key),
             Err(why) => self.say(&format!("The forge could not be told: {why}.")),
         }
     }

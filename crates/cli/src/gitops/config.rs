@@ -8,7 +8,7 @@ use plumb_lang::syntax::{self, Body};
 
 use super::args::GitopsArgs;
 use super::forge::{ForgeSettings, Kind};
-use super::git::{Account, Remote};
+use super::git::{Account, Remote, local};
 use super::hcl::Settings;
 use super::secrets::{Secret, Secrets};
 use crate::context::{Context, duration};
@@ -84,7 +84,12 @@ fn build(
     let home = args.config.as_deref().and_then(|it| Path::new(it).parent()).map(Path::to_owned);
 
     let mut top = Settings::new(block, found);
-    let url = args.repo.clone().or(top.text("repository"));
+    let url = args.repo.clone().or(top.text("repository").map(|it| match local(&it) {
+        Some(path) if !it.starts_with("file:") => {
+            from(&home, &path.to_string_lossy()).display().to_string()
+        }
+        _ => it,
+    }));
     let branch = args.branch.clone().or(top.text("branch"));
     let tag = args.tag.clone().or(top.text("tag"));
     let path = args.path.clone().or(top.text("path")).unwrap_or_default();

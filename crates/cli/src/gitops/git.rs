@@ -81,14 +81,14 @@ pub(super) fn look(remote: &Remote, mirror: &Path, wanted: &[String]) -> Result<
     }
 }
 
-/// The path of a repository on this machine.
-fn local(url: &str) -> Option<PathBuf> {
-    match url.strip_prefix("file://") {
+/// The path of a repository on this machine: not a URL, and not `host:path` either.
+pub(super) fn local(url: &str) -> Option<PathBuf> {
+    if let Some(path) = url.strip_prefix("file://") {
         // A host before the path is of no use here.
-        Some(path) => Some(path.trim_start_matches("localhost").into()),
-        None if url.starts_with(['/', '.']) => Some(url.into()),
-        None => None,
+        return Some(path.trim_start_matches("localhost").into());
     }
+    let first = url.split('/').next().unwrap_or_default();
+    (!url.contains("://") && !first.contains(':')).then(|| url.into())
 }
 
 fn read(path: &Path, wanted: &[String]) -> Result<View, String> {
@@ -322,4 +322,25 @@ fn chain(error: &dyn std::error::Error) -> String {
         next = error.source();
     }
     text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_on_this_machine() {
+        for (url, want) in [
+            ("file:///srv/net.git", Some("/srv/net.git")),
+            ("file://localhost/srv/net.git", Some("/srv/net.git")),
+            ("net.git", Some("net.git")),
+            ("./a:b/net.git", Some("./a:b/net.git")),
+            ("git@example.org:net.git", None),
+            ("example.org:/srv/net.git", None),
+            ("https://example.org/net.git", None),
+            ("ssh://git@example.org/net.git", None),
+        ] {
+            assert_eq!(local(url).as_deref(), want.map(Path::new), "{url}");
+        }
+    }
 }

@@ -10,6 +10,7 @@ use super::checkout::replace;
 
 /// Older entries are let go.
 const HISTORY_MAX: usize = 1000;
+const TOLD_MAX: usize = 20;
 
 /// `gitops.json`
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -22,16 +23,16 @@ pub(super) struct Record {
     pub(super) memory: Memory,
     /// What came of it, the newest last.
     pub(super) history: Vec<Entry>,
-    /// What the forge was last told, of each commit: not told again.
+    /// What the forge was last told of the last few commits: not told again.
     #[serde(default)]
-    pub(super) told: Option<Told>,
+    told: Vec<Told>,
 }
 
-/// What the forge was last told.
+/// What the forge was last told of a commit.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Told {
-    pub(super) commit: String,
-    pub(super) text: String,
+struct Told {
+    commit: String,
+    text: String,
 }
 
 /// A commit, and the state that it led to.
@@ -76,6 +77,19 @@ impl Record {
             ));
         }
         Ok(record)
+    }
+
+    /// What the forge was last told of a commit.
+    pub(super) fn told(&self, commit: &str) -> Option<&str> {
+        self.told.iter().find(|it| it.commit == commit).map(|it| it.text.as_str())
+    }
+
+    /// The forge was told.
+    pub(super) fn tell(&mut self, commit: &str, text: String) {
+        self.told.retain(|it| it.commit != commit);
+        self.told.push(Told { commit: commit.to_owned(), text });
+        let surplus = self.told.len().saturating_sub(TOLD_MAX);
+        self.told.drain(..surplus);
     }
 
     /// Writes it, durably.

@@ -51,7 +51,11 @@ impl Actor<'_> {
         self.say(&format!("Planning {}.", short(&commit)));
         self.said = None;
         let path = self.plan_path(&commit);
-        let made = path.parent().map_or(Ok(()), std::fs::create_dir_all);
+        // Of plans only the newest is kept: they may have secrets.
+        let made = path.parent().map_or(Ok(()), |folder| {
+            let _ = std::fs::remove_dir_all(folder);
+            std::fs::create_dir_all(folder)
+        });
         if let Err(error) = made {
             return self.no_plan(&commit, &format!("{}: {error}", path.display()), "").await;
         }
@@ -171,7 +175,11 @@ impl Actor<'_> {
             Decision::Repair { rest: Some(rest) } => self.say(&format!("Note: {rest}.")),
             Decision::Apply { approved_by: None } | Decision::Repair { rest: None } => {}
         }
-        self.tell(&pending.commit, telling).await;
+        // That it was applied is worth more than that there is nothing left to do.
+        let good = self.record.told(&pending.commit).is_some_and(|it| it.starts_with("Success"));
+        if decision != Decision::Nothing || !good {
+            self.tell(&pending.commit, telling).await;
+        }
         Seen::Judged(decision)
     }
 

@@ -60,6 +60,9 @@ fn a_commit_has_statuses_and_one_comment() {
         let comments = forge.comments();
         assert_eq!(comments.len(), 6, "{kind:?} {comments:?}");
         assert!(comments[5].contains("### Applied: 1 to add"), "{}", comments[5]);
+        // Later rounds leave it at that.
+        world.round(0);
+        assert_eq!(forge.comments(), comments, "{kind:?}");
         // A commit that cannot be planned.
         let third = world.commit("nonsense {}\n");
         world.round(1);

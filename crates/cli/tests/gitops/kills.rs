@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
-use crate::world::{World, run};
+use crate::world::{World, clouds, run};
 
 const MANY: &str = r#"
 resource "netns_network" "net" {
@@ -21,13 +21,7 @@ resource "netns_host" "host" {
 
 /// The processes of the cloud.
 fn processes(world: &World) -> BTreeSet<u32> {
-    let folder = world.path("loop/tree/.plumb/netns").display().to_string();
-    let all = std::fs::read_dir("/proc").unwrap().flatten();
-    let ours = |it: &std::fs::DirEntry| {
-        let line = std::fs::read(it.path().join("cmdline")).unwrap_or_default();
-        String::from_utf8_lossy(&line).contains(&folder)
-    };
-    all.filter_map(|it| it.file_name().to_str()?.parse().ok().filter(|_| ours(&it))).collect()
+    clouds(&world.path("loop/tree/.plumb/netns"))
 }
 
 fn end(world: &World) {

@@ -3,6 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod approvals;
+mod docs;
 mod forge_server;
 mod forges;
 mod kills;

@@ -1,5 +1,6 @@
 //! A repository, somebody who commits to it, keys, and the loop that follows it.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
@@ -285,4 +286,32 @@ pub(crate) fn keep(name: &str, value: &str) -> String {
 
 pub(crate) fn exists(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok()
+}
+
+/// The processes that hold clouds of the kernel in a folder.
+pub(crate) fn clouds(folder: &Path) -> BTreeSet<u32> {
+    let folder = folder.display().to_string();
+    let all = fs::read_dir("/proc").unwrap().flatten();
+    let ours = |it: &fs::DirEntry| {
+        let line = fs::read(it.path().join("cmdline")).unwrap_or_default();
+        String::from_utf8_lossy(&line).contains(&folder)
+    };
+    all.filter_map(|it| it.file_name().to_str()?.parse().ok().filter(|_| ours(&it))).collect()
+}
+
+/// Ends what a test that failed has left in a folder.
+pub(crate) struct Swept<'a>(pub(crate) &'a Path);
+
+impl Drop for Swept<'_> {
+    fn drop(&mut self) {
+        for pid in clouds(self.0) {
+            let _ = Command::new("kill").args(["-9", &pid.to_string()]).status();
+        }
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        drop(Swept(&self.path("loop/tree/.plumb")));
+    }
 }
