@@ -24,6 +24,14 @@ fn processes(world: &World) -> BTreeSet<u32> {
     clouds(&world.path("loop/tree/.plumb/netns"))
 }
 
+/// The processes that a process started, from whichever of its threads.
+fn children(pid: u32) -> Vec<String> {
+    let threads = std::fs::read_dir(format!("/proc/{pid}/task")).unwrap().flatten();
+    let of = |it: std::fs::DirEntry| std::fs::read_to_string(it.path().join("children"));
+    let all: String = threads.filter_map(|it| of(it).ok()).collect();
+    all.split_whitespace().map(str::to_owned).collect()
+}
+
 fn end(world: &World) {
     run(world.plumb(&["-chdir=loop/tree", "destroy", "-auto-approve"]));
     world.until_so("all processes are gone", || processes(world).is_empty());
@@ -36,28 +44,25 @@ fn world() -> World {
 #[test]
 fn a_killed_loop_is_finished_by_the_next() {
     let mut half = 0;
-    for trial in 0..8u64 {
+    for trial in 0..8 {
         let world = world();
         let running = world.start(&[]);
         world.until("Applying ");
-        std::thread::sleep(Duration::from_millis(60 * trial));
+        // Later each time, however fast this machine is.
+        world.until_so("some hosts are made", || processes(&world).len() > trial);
         // The apply lives on, or is killed as well.
-        let child = std::fs::read_to_string(format!("/proc/{0}/task/{0}/children", running.id()));
+        let runs = children(running.id());
         running.kill();
-        if trial % 2 == 0 {
-            for pid in child.unwrap_or_default().split_whitespace() {
-                run({
-                    let mut command = std::process::Command::new("sh");
-                    command.args(["-c", &format!("kill -9 {pid} || true")]);
-                    command
-                });
-            }
+        for pid in runs.iter().filter(|_| trial % 2 == 0) {
+            run(world.command("sh", &["-c", &format!("kill -9 {pid} || true")]));
         }
         std::thread::sleep(Duration::from_millis(5));
         let made = processes(&world).len();
         half += usize::from(made > 1 && made < 13);
+        let began = world.record()["memory"]["applying"].is_string();
         let said = world.round(0);
-        assert!(said.contains("The last run ended while it applied"), "trial {trial}: {said}");
+        let known = said.contains("The last run ended while it applied");
+        assert_eq!(known, began, "trial {trial}: {said}");
         // The holder, and one process for each host.
         assert_eq!(processes(&world).len(), 13, "trial {trial}: {said}");
         assert!(world.round(0).contains("nothing to do"), "trial {trial}");
@@ -114,4 +119,16 @@ fn only_what_drifted_is_repaired() {
     world.round(0);
     assert_eq!(processes(&world).len(), 15);
     end(&world);
+}
+
+#[test]
+fn the_last_commit_may_leave_nothing() {
+    let world = world();
+    world.round(0);
+    world.commit(
+        "terraform {\n  required_providers {\n    netns = { source = \"plumb/netns\" }\n  }\n}\n",
+    );
+    let said = world.round(0);
+    assert!(said.contains("13 destroyed"), "{said}");
+    world.until_so("all processes are gone", || processes(&world).is_empty());
 }
