@@ -23,8 +23,8 @@ pub(crate) enum Verb {
     Destroy(ApplyArgs),
     /// Try expressions at an interactive command prompt
     Console(ConsoleArgs),
-    /// Tell whether the real infrastructure still is what the state says
-    Drift(PlanArgs),
+    /// Tell what moved away from what is remembered and declared; changes nothing
+    Drift(crate::commands::drift::DriftArgs),
     /// Run a command inside a host, or in the network of a router
     Exec(ExecArgs),
     /// Show what a host's command wrote
@@ -446,6 +446,8 @@ pub(crate) struct StateArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum StateVerb {
+    /// Show who changed the state, when, and what came of it
+    History(StateHistoryArgs),
     /// List resources in the state
     List(StateListArgs),
     /// Move an item in the state
@@ -460,6 +462,18 @@ pub(crate) enum StateVerb {
     Show(StateShowArgs),
     /// Replace provider in the state
     ReplaceProvider(StateReplaceProviderArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct StateHistoryArgs {
+    /// Print as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Path to the state file
+    #[arg(long, value_name = "PATH")]
+    pub(crate) state: Option<String>,
+    #[command(flatten)]
+    pub(crate) view: ViewFlags,
 }
 
 #[derive(Args, Debug)]

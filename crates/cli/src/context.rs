@@ -49,12 +49,21 @@ fn providers() -> Vec<Arc<dyn Provider>> {
 impl Context {
     /// An engine that makes at most `parallelism` calls at a time.
     pub(crate) fn engine(&self, parallelism: usize) -> Arc<Engine> {
+        Arc::new(self.plain_engine(parallelism))
+    }
+
+    /// The same, that reads objects with what the configuration leaves out.
+    pub(crate) fn engine_reading_whole(&self, parallelism: usize) -> Arc<Engine> {
+        Arc::new(self.plain_engine(parallelism).reading_whole())
+    }
+
+    fn plain_engine(&self, parallelism: usize) -> Engine {
         let edge = Edge {
             env: self.env.clone(),
             directory: std::env::current_dir().unwrap_or_default(),
             home: self.home().map(|it| (&*it).into()),
         };
-        Arc::new(Engine::new(providers(), edge, parallelism))
+        Engine::new(providers(), edge, parallelism)
     }
 
     /// What the providers say of themselves.
@@ -181,7 +190,10 @@ impl Context {
                 vec![Diagnostic::error("Error loading state", detail)]
             })?;
         }
-        let info = LockInfo::new(operation);
+        let mut info = LockInfo::new(operation);
+        if let Some(commit) = self.env.get("PLUMB_COMMIT").filter(|it| !it.is_empty()) {
+            info.info = format!("commit {commit}");
+        }
         let lock = flags.lock.unwrap_or(true).then_some(&info);
         let since = Instant::now();
         let mut said = false;

@@ -5,6 +5,7 @@ mod args;
 mod argv;
 mod commands;
 mod context;
+mod files;
 mod gitops;
 mod help;
 mod hidden;

@@ -22,6 +22,7 @@ use crate::load::{self, Loaded};
 use crate::variables::{self, Typed};
 
 /// Everything that a plan is made from, besides the state.
+#[derive(Clone)]
 pub(crate) struct Prepared {
     pub(crate) loaded: Loaded,
     pub(crate) program: Program,

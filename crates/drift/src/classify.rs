@@ -233,8 +233,7 @@ fn undeclared(input: Input<'_>, key: &ObjectKey, object: &Object) -> Option<Find
     };
     let resource = &key.addr.resource;
     let schema = input.schemas.resource(&object.provider.source, resource.mode, &resource.kind)?;
-    let after = unmanaged(&schema.block, &object.attrs.unmark_deep(), &remote.attrs);
-    let after = after.unwrap_or_else(|| Value::object(Vec::<(Arc<str>, Value)>::new()));
+    let after = unmanaged(&schema.block, &object.attrs.unmark_deep(), &remote.attrs)?;
     let attributes = moved(before, &after);
     if attributes.is_empty() {
         return None;

@@ -71,7 +71,7 @@ impl Engine {
         let answers = match self.connections.get(provider, config).await {
             Ok(connection) => {
                 let _permit = self.permit(&provider.source).await;
-                let requests = questions.iter().map(request).collect();
+                let requests = questions.iter().map(|it| self.request(it)).collect();
                 let results = read_all(&*connection, requests).await;
                 let kinds = questions.iter().map(|it| &it.kind);
                 kinds.zip(results).map(|(kind, it)| self.found(provider, kind, it)).collect()
@@ -120,7 +120,7 @@ impl Engine {
         let _permit = self.permit(&provider.source).await;
         Ok(match &question.key {
             QuestionKey::Current(_) => {
-                let mut results = read_all(&*connection, vec![request(question)]).await;
+                let mut results = read_all(&*connection, vec![self.request(question)]).await;
                 let result = results.pop().unwrap_or_else(|| unreachable!("one for each"));
                 self.found(provider, kind, result)
             }
@@ -147,6 +147,18 @@ impl Engine {
                 unreachable!("these need no connection")
             }
         })
+    }
+
+    fn request(&self, question: &Question) -> ReadRequest {
+        ReadRequest {
+            kind: question.kind.clone(),
+            prior: Remote {
+                attrs: question.subject.clone(),
+                private: question.private.clone(),
+                complete: true,
+            },
+            whole: self.whole,
+        }
     }
 
     fn found(&self, provider: &Arc<ProviderAddr>, kind: &Kind, result: Read) -> Answer {
@@ -200,17 +212,6 @@ fn too_slow(limit: Duration) -> Failure {
          where it has one."
     );
     Failure::new("Reading timed out", detail)
-}
-
-fn request(question: &Question) -> ReadRequest {
-    ReadRequest {
-        kind: question.kind.clone(),
-        prior: Remote {
-            attrs: question.subject.clone(),
-            private: question.private.clone(),
-            complete: true,
-        },
-    }
 }
 
 fn failed(failure: &Failure) -> Answer {

@@ -46,6 +46,8 @@ pub struct Engine {
     /// By source: how much a provider takes at a time, where it says so.
     limits: BTreeMap<Arc<str>, usize>,
     permits_by_source: BTreeMap<Arc<str>, Semaphore>,
+    /// What is read is read whole, see [`plumb_provider::ReadRequest::whole`].
+    whole: bool,
 }
 
 /// How much a person wants the work to end. Shared between the engine and whoever hears signals.
@@ -104,7 +106,14 @@ impl Engine {
                 .map(|(source, limit)| (source.clone(), Semaphore::new(*limit)))
                 .collect(),
             limits,
+            whole: false,
         }
+    }
+
+    /// The same; objects are read with what the configuration leaves out.
+    #[must_use]
+    pub fn reading_whole(self) -> Engine {
+        Engine { whole: true, ..self }
     }
 
     /// The right to ask a provider something, until it is dropped.

@@ -55,7 +55,8 @@ impl Run<'_> {
         };
         let attrs =
             convert(&remote.attrs, schema.block.ty()).unwrap_or_else(|_| remote.attrs.clone());
-        let aside = unmanaged(&schema.block, &managed, &attrs);
+        // What lives in the state alone does not move by itself.
+        let aside = if schema.local { None } else { unmanaged(&schema.block, &managed, &attrs) };
         let attrs = mask(&schema.block, &managed, &attrs);
         (Effect::Made(Remote { attrs, ..remote }), aside)
     }

@@ -109,8 +109,8 @@ pub fn mask(block: &Block, managed: &Value, actual: &Value) -> Value {
 }
 
 /// What [`mask`] leaves out of `actual` at its top level and that has a value: arguments and blocks
-/// that the configuration could set and does not. Secrets are not among them. None if there is
-/// nothing.
+/// that the configuration could set and does not. Secrets are not among them. None if one of the
+/// values is no object.
 pub fn unmanaged(block: &Block, managed: &Value, actual: &Value) -> Option<Value> {
     let (managed, actual) = (managed.as_map()?, actual.as_map()?);
     let left_out = |name: &str| managed.get(name).is_none_or(|it| it.is_null() || it.is_empty());
@@ -125,7 +125,7 @@ pub fn unmanaged(block: &Block, managed: &Value, actual: &Value) -> Option<Value
         .filter_map(|name| Some((name.clone(), actual.get(name)?.clone())))
         .filter(|(_, value)| value.is_present() && !value.is_empty())
         .collect();
-    (!res.is_empty()).then(|| Value::object(res))
+    Some(Value::object(res))
 }
 
 /// What is managed in either, for [`mask`]: after a change that may not have happened, what was

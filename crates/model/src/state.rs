@@ -46,7 +46,7 @@ pub struct Object {
     /// Its replacement is made before it is deleted.
     pub create_before_destroy: bool,
     /// What the arguments that the configuration leaves out were when they were last looked at; see
-    /// [`crate::propose::unmanaged`]. None if that is not known, or there was nothing.
+    /// [`crate::propose::unmanaged`]. None if that is not known.
     pub unmanaged: Option<Value>,
 }
 

@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 
-use crate::spec::Kind;
-use crate::wire::{self, Refusal, Reply, Request};
+use crate::spec::{Kind, Spec};
+use crate::wire::{self, Refusal, Reply, Request, Touched};
 
 /// The hidden verb of plumb that is the holder's process: followed by the cloud's folder.
 pub const HOLDER: &str = "netns-holder";
@@ -31,6 +31,46 @@ const PATIENCE: Duration = Duration::from_secs(10);
 #[derive(Debug)]
 pub struct Client {
     stream: UnixStream,
+}
+
+/// A connection on which a holder tells what happens. Blocking.
+#[derive(Debug)]
+pub struct Follower {
+    stream: UnixStream,
+}
+
+/// Ends a [`Follower`]'s waiting when it is dropped.
+#[derive(Debug)]
+pub struct Leave {
+    stream: UnixStream,
+}
+
+impl Follower {
+    /// What happened; waits until something does.
+    ///
+    /// # Errors
+    /// If nothing will be told any more.
+    pub fn hear(&mut self) -> Result<Touched, ClientError> {
+        match wire::receive(&mut self.stream).map_err(ClientError::Lost)? {
+            Reply::Touched(touched) => Ok(touched),
+            _ => Err(ClientError::Lost(io::Error::other("news that are none"))),
+        }
+    }
+
+    /// What ends the waiting from another thread.
+    ///
+    /// # Errors
+    /// If there are too many files.
+    pub fn leave(&self) -> io::Result<Leave> {
+        Ok(Leave { stream: self.stream.try_clone()? })
+    }
+}
+
+impl Drop for Leave {
+    fn drop(&mut self) {
+        // One that is closed already is left.
+        let _ = self.stream.shutdown(std::net::Shutdown::Both);
+    }
 }
 
 /// The holder cannot be asked.
@@ -63,16 +103,25 @@ pub enum ClientError {
 }
 
 impl Client {
-    /// The holder of the cloud in a folder, if one runs. None: nothing is there. (Where snapshots are
-    /// kept, one is started: they are there without it.)
+    /// The holder of the cloud in a folder, if one runs. None: nothing is there but what [`kept`]
+    /// says. Nothing is started, and nothing is written.
+    ///
+    /// # Errors
+    /// If the folder cannot be used.
+    pub fn open(folder: &Path) -> Result<Option<Client>, ClientError> {
+        Client::connect(folder)
+    }
+
+    /// The same, to change something that is there: where something is kept without a holder, one
+    /// is started.
     ///
     /// # Errors
     /// If the folder cannot be used or the holder does not start.
-    pub fn open(folder: &Path) -> Result<Option<Client>, ClientError> {
+    pub fn open_to_change(folder: &Path) -> Result<Option<Client>, ClientError> {
         match Client::connect(folder)? {
             Some(client) => Ok(Some(client)),
-            None if keeps_snapshots(folder) => Client::start(folder).map(Some),
-            None => Ok(None),
+            None if kept(folder)?.is_empty() => Ok(None),
+            None => Client::start(folder).map(Some),
         }
     }
 
@@ -145,6 +194,18 @@ impl Client {
         }
     }
 
+    /// Follows what happens from now on, with this connection.
+    ///
+    /// # Errors
+    /// If the holder does not tell.
+    pub fn follow(mut self) -> Result<Follower, ClientError> {
+        match self.call(&Request::Follow)? {
+            Reply::Following => Ok(Follower { stream: self.stream }),
+            Reply::Refused { refusal, .. } => Err(ClientError::Refused(refusal)),
+            _ => Err(ClientError::Lost(io::Error::other("an answer to another question"))),
+        }
+    }
+
     fn send(&mut self, request: &Request) -> Result<(), ClientError> {
         let bytes = wire::message(request).map_err(ClientError::Unsent)?;
         self.stream.write_all(&bytes).map_err(ClientError::Unsent)
@@ -180,8 +241,29 @@ pub(crate) fn short(folder: &File) -> PathBuf {
     PathBuf::from(format!("/proc/self/fd/{}/{SOCKET}", folder.as_fd().as_raw_fd()))
 }
 
-fn keeps_snapshots(folder: &Path) -> bool {
-    fs::read_dir(folder.join("snapshots")).is_ok_and(|mut it| it.next().is_some())
+/// What is there without a holder, snapshots, each with the call that made it. It is only read.
+///
+/// # Errors
+/// If it cannot be read.
+pub fn kept(folder: &Path) -> Result<Vec<(Spec, String)>, ClientError> {
+    let failed = |source| ClientError::Folder { folder: folder.to_owned(), source };
+    records(&folder.join("snapshots")).map_err(failed)
+}
+
+/// The records of snapshots in a folder.
+pub(crate) fn records(folder: &Path) -> io::Result<Vec<(Spec, String)>> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries?,
+    };
+    let mut all = Vec::new();
+    for entry in entries {
+        let path = entry?.path();
+        if path.extension().is_some_and(|it| it == "json") {
+            all.push(serde_json::from_str(&fs::read_to_string(&path)?)?);
+        }
+    }
+    Ok(all)
 }
 
 /// Starts a holder; what it says first.

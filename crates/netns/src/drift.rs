@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::cloud::{Cloud, Entry, Key};
 use crate::render::OUTSIDE;
-use crate::spec::{Kind, Spec};
+use crate::spec::{Cidr, Kind, Spec};
 use crate::want::{Link, MACHINE, Namespace, NsName, Route, Table, Want};
 
 /// Objects, each with what is otherwise.
@@ -76,7 +76,13 @@ impl Found<'_> {
                 self.say(main(self.cloud, name), format!("net.{setting} is {is}, not {was}"));
             }
         }
+        for it in seen.loopback.difference(&made.loopback) {
+            self.say(main(self.cloud, name), format!("lo has the address {it}"));
+        }
         self.table(name, &made.table, &seen.table);
+        for it in seen.tables.difference(&made.tables) {
+            self.say(main(self.cloud, name), format!("the nftables table {it} was added"));
+        }
     }
 
     fn settings(&mut self, name: &NsName, link: &str, was: &Link, is: &Link) {
@@ -150,7 +156,7 @@ impl Found<'_> {
 }
 
 /// What a namespace stands for.
-fn main(cloud: &Cloud, name: &NsName) -> Key {
+pub(crate) fn main(cloud: &Cloud, name: &NsName) -> Key {
     if name.0.starts_with(MACHINE) {
         // Named after the network's number.
         let digits: String = name.0.chars().rev().take_while(char::is_ascii_digit).collect();
@@ -169,7 +175,7 @@ fn main(cloud: &Cloud, name: &NsName) -> Key {
 }
 
 /// Whose a rule is: `security_group_rule/ssh`.
-fn key(owner: &str) -> Option<Key> {
+pub(crate) fn key(owner: &str) -> Option<Key> {
     let (kind, name) = owner.split_once('/')?;
     let kind = match kind {
         "port" => Kind::Port,
@@ -185,7 +191,7 @@ fn key(owner: &str) -> Option<Key> {
 }
 
 /// Whose a link is: by the number in its name, or the place of a host's interface.
-fn owner_of_link(cloud: &Cloud, name: &NsName, link: &str) -> Key {
+pub(crate) fn owner_of_link(cloud: &Cloud, name: &NsName, link: &str) -> Key {
     let main = main(cloud, name);
     let digits = link.trim_start_matches(|it: char| !it.is_ascii_digit());
     let Ok(number) = digits.parse::<u32>() else { return main };
@@ -211,8 +217,8 @@ fn owner_of_link(cloud: &Cloud, name: &NsName, link: &str) -> Key {
     found.unwrap_or(main)
 }
 
-/// The floating IP whose address a router lost.
-fn floating(cloud: &Cloud, name: &NsName, link: &str, address: crate::spec::Cidr) -> Option<Key> {
+/// The floating IP whose address is that of a router's link.
+pub(crate) fn floating(cloud: &Cloud, name: &NsName, link: &str, address: Cidr) -> Option<Key> {
     if main(cloud, name).0 != Kind::Router || link != OUTSIDE || address.prefix != 32 {
         return None;
     }

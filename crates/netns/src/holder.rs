@@ -3,6 +3,7 @@
 
 mod answer;
 mod ground;
+mod news;
 mod server;
 
 use std::fs::File;
@@ -62,6 +63,15 @@ pub fn run(folder: &Path) -> Result<(), HolderError> {
             held.hear(Instant::now());
         }
         server.serve(|request| held.answer(request));
+        match (server.is_followed(), held.is_followed()) {
+            (false, true) => held.unfollow(),
+            // Nothing can be heard any more.
+            (true, false) => server.leave_followers(),
+            _ => {}
+        }
+        if let Some(news) = held.news() {
+            server.tell(&news);
+        }
         if held.is_empty() && server.is_idle() && server.close().map_err(io("end"))? {
             // A snapshot may lie on an image.
             if !folder.join("snapshots").exists() {

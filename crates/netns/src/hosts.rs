@@ -10,7 +10,7 @@ mod limits;
 mod root;
 mod user;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, Read as _, Write as _};
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
@@ -45,6 +45,8 @@ pub struct Hosts {
     running: BTreeMap<String, Running>,
     /// Those in which nothing runs: they are started when somebody enters.
     idle: BTreeMap<String, Host>,
+    /// Of which something else is to be said than before.
+    changed: BTreeSet<String>,
 }
 
 /// How a host is.
@@ -98,6 +100,7 @@ impl Hosts {
             groups,
             running: BTreeMap::new(),
             idle: BTreeMap::new(),
+            changed: BTreeSet::new(),
         }
     }
 
@@ -181,7 +184,14 @@ impl Hosts {
             return Ok(());
         };
         let spec = spec.clone();
+        self.changed.insert(name.to_owned());
         self.start(&spec, namespace).inspect_err(|_| self.stop(name))
+    }
+
+    /// The hosts of which something else is to be said than when this was last asked, without those
+    /// that were put or removed.
+    pub fn changed(&mut self) -> BTreeSet<String> {
+        std::mem::take(&mut self.changed)
     }
 
     /// How a host is; none: it does not run.
@@ -212,20 +222,34 @@ impl Hosts {
 
     /// Starts commands again and checks health, where it is time to. When there is more to do.
     pub fn tick(&mut self, now: Instant) -> Option<Instant> {
-        self.running.values_mut().filter_map(|it| it.next(now)).min()
+        let mut next = None;
+        for (name, host) in &mut self.running {
+            let before = host.command;
+            let at = host.next(now);
+            if host.command != before {
+                self.changed.insert(name.clone());
+            }
+            next = next.into_iter().chain(at).min();
+        }
+        next
     }
 
     /// Hears what happened in hosts.
     pub fn hear(&mut self, now: Instant) {
         let mut gone = Vec::new();
         for (name, host) in &mut self.running {
+            let before = (host.command, host.well);
             host.hear(now);
+            if (host.command, host.well) != before {
+                self.changed.insert(name.clone());
+            }
             if matches!(host.gone(), Ok(true)) {
                 gone.push(name.clone());
             }
         }
         for name in gone {
             self.stop(&name);
+            self.changed.insert(name);
         }
         while let Ok(true) = orphan(&self.running) {}
     }

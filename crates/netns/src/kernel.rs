@@ -1,6 +1,7 @@
 //! Makes facts so in the kernel, by netlink alone, and reads them back.
 
 mod attributes;
+mod ears;
 mod nft;
 mod route;
 mod shape;
@@ -11,8 +12,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::os::fd::{AsFd as _, BorrowedFd};
 
 use crate::want::{Cable, End, Link, MACHINE, Namespace, NsName, Table, Want};
+pub(crate) use ears::Heard;
 use socket::Refused;
-use space::{Observed, Space};
+use space::{LOOPBACK, Observed, Space};
 
 /// The namespaces of a cloud.
 pub struct Kernel {
@@ -20,6 +22,8 @@ pub struct Kernel {
     /// Links whose other ends were in namespaces that we let go of: the kernel takes them away when it comes
     /// to it, which is much faster than to wait for each.
     dying: BTreeSet<End>,
+    /// Whether somebody follows what happens.
+    followed: bool,
     /// The next link's index: the same index twice would be refused only in one namespace.
     next: u32,
 }
@@ -58,7 +62,7 @@ impl Kernel {
     pub fn new() -> Kernel {
         // In the machine's own namespace there may be links of other clouds.
         let next = 1000 + std::process::id() % 20_000 * 100_000;
-        Kernel { spaces: BTreeMap::new(), dying: BTreeSet::new(), next }
+        Kernel { spaces: BTreeMap::new(), dying: BTreeSet::new(), followed: false, next }
     }
 
     /// A namespace, to enter it.
@@ -108,6 +112,10 @@ impl Kernel {
                 self.spaces.insert(name.clone(), space);
             }
         }
+        if self.followed && self.listen().is_err() {
+            // Nothing else fails by that: who follows is told by being left.
+            self.deafen();
+        }
         for (name, namespace) in &wanted.namespaces {
             let before = present.namespaces.get(name).unwrap_or(&none);
             self.links(name, before, namespace)?;
@@ -147,6 +155,59 @@ impl Kernel {
         };
         want.cables = expected.cables.iter().filter(connected).cloned().collect();
         Ok(want)
+    }
+
+    /// Hears what happens from now on.
+    ///
+    /// # Errors
+    /// If it cannot in a namespace; then it does in none.
+    pub(crate) fn follow(&mut self) -> Result<(), KernelError> {
+        self.followed = true;
+        self.listen().map_err(|(name, it)| {
+            self.deafen();
+            changing(&name, it)
+        })
+    }
+
+    /// Hears nothing any more.
+    pub(crate) fn deafen(&mut self) {
+        self.followed = false;
+        self.spaces.values_mut().for_each(|it| it.ears = None);
+    }
+
+    /// Whether it hears what happens.
+    pub(crate) fn is_followed(&self) -> bool {
+        self.followed
+    }
+
+    /// In every namespace in which it does not yet.
+    fn listen(&mut self) -> Result<(), (NsName, Refused)> {
+        let mut deaf: Vec<_> = self.spaces.iter_mut().filter(|it| it.1.ears.is_none()).collect();
+        if deaf.is_empty() {
+            return Ok(());
+        }
+        let mut listen = || {
+            deaf.iter_mut().try_for_each(|(name, space)| {
+                let failed = |it| ((*name).clone(), Refused::new("listen to changes", it));
+                space.listen().map_err(failed)
+            })
+        };
+        // Never on this thread, which stays in its own namespace.
+        std::thread::scope(|scope| {
+            let done = scope.spawn(&mut listen).join();
+            done.unwrap_or_else(|it| std::panic::resume_unwind(it))
+        })
+    }
+
+    /// Files that say something when there is something for [`Kernel::hear`].
+    pub(crate) fn files(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
+        self.spaces.values().filter_map(|it| it.ears.as_ref()).flat_map(|it| it.files())
+    }
+
+    /// What was heard since this was last asked.
+    pub(crate) fn hear(&self) -> impl Iterator<Item = (&NsName, Heard)> {
+        let all = self.spaces.iter().filter(|it| it.1.ears.is_some());
+        all.map(|(name, space)| (name, space.hear())).filter(|it| it.1 != Heard::default())
     }
 
     /// A link whose other end goes with its namespace.
@@ -279,9 +340,17 @@ impl Kernel {
                 requests.push(route::add_route(it));
             }
         }
+        for it in before.loopback.difference(&wanted.loopback) {
+            requests.push(route::delete_address("lo", LOOPBACK, *it));
+        }
         space.route.change(requests).map_err(failed)?;
         if before.sysctls != wanted.sysctls {
             space.write_sysctls(&wanted.sysctls).map_err(failed)?;
+        }
+        let foreign: Vec<&str> =
+            before.tables.difference(&wanted.tables).map(String::as_str).collect();
+        if !foreign.is_empty() {
+            space.delete_tables(&foreign).map_err(failed)?;
         }
         if before.table != wanted.table {
             space.replace_table(&wanted.table).map_err(failed)?;

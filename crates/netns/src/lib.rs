@@ -8,6 +8,7 @@
 //!
 //! This crate does not know what a provider or a plan is.
 
+pub mod beside;
 pub mod client;
 pub mod cloud;
 pub mod drift;
@@ -17,5 +18,6 @@ pub mod hosts;
 pub mod kernel;
 pub mod render;
 pub mod spec;
+mod touched;
 pub mod want;
 pub mod wire;

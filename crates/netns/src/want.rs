@@ -50,6 +50,10 @@ pub struct Namespace {
     pub sysctls: BTreeMap<String, String>,
     /// The table `plumb` of nftables, for IPv4 and IPv6.
     pub table: Table,
+    /// Other tables of nftables: `ip nat`. Nobody wants one.
+    pub tables: BTreeSet<String>,
+    /// Addresses of the loopback link besides those that it has by itself. Nobody wants one.
+    pub loopback: BTreeSet<Cidr>,
 }
 
 /// A link. Always up.

@@ -2,6 +2,7 @@
 //! (32 bits, little endian) and JSON. A client may send many requests before it reads; replies come
 //! in the order of the requests. The holder serves many clients; requests are done one after another.
 
+use std::collections::BTreeSet;
 use std::io::{self, Read};
 use std::net::Ipv4Addr;
 
@@ -58,6 +59,15 @@ pub enum Request {
         /// Its name.
         name: String,
     },
+    /// What there is besides these objects, where it stands beside one of them.
+    Beside {
+        /// Kind and name.
+        ours: Vec<(Kind, String)>,
+    },
+    /// What happens from now on: one [`Reply::Following`], then a [`Reply::Touched`] whenever
+    /// something happened. A holder does not stay for those who follow, and leaves one that does
+    /// not listen.
+    Follow,
     /// What a host's command wrote: the last bytes of it.
     Logs {
         /// The host.
@@ -88,6 +98,12 @@ pub enum Reply {
     Objects(Vec<Option<Object>>),
     /// By name.
     Names(Vec<String>),
+    /// By kind and name.
+    Beside(Vec<Stands>),
+    /// It is heard what happens.
+    Following,
+    /// Something happened.
+    Touched(Touched),
     /// The file that was asked for comes with this.
     Entered,
     /// Bytes of a log, as text.
@@ -99,6 +115,28 @@ pub enum Reply {
         /// What it left.
         left: Option<Box<Object>>,
     },
+}
+
+/// Something that stands beside other objects.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Stands {
+    /// Its kind.
+    pub kind: Kind,
+    /// Its name.
+    pub name: String,
+    /// What it stands beside; none: nothing but the cloud.
+    pub beside: Option<(Kind, String)>,
+    /// How, as the end of a sentence that begins with its name.
+    pub how: String,
+}
+
+/// What may be otherwise than it was.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Touched {
+    /// Kind and name of objects, whether they are there (still) or not.
+    pub objects: BTreeSet<(Kind, String)>,
+    /// Anything: more happened than could be heard.
+    pub all: bool,
 }
 
 /// An object and what is known of it besides.

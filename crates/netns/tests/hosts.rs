@@ -270,11 +270,18 @@ fn snapshots(folder: &Path) {
     let restored = Host { root: Root::Snapshot("t".into()), ..host("vm", &["sleep", "60"]) };
     update(&mut client, restored);
     assert_eq!(says(&mut client, "vm", "cat /root/one; ls /root/two 2>&1 | wc -l"), "one\n1");
-    // Snapshots outlive the holder.
+    // Snapshots outlive the holder, and are read without one.
     let holder = pid(&mut client);
     assert!(Command::new("kill").args(["-9", &holder.to_string()]).status().unwrap().success());
     wait("it is dead", || !runs(holder));
-    let mut client = Client::open(folder).unwrap().unwrap();
+    let names = |all: Vec<(Spec, String)>| {
+        all.into_iter().map(|it| (it.0.name().to_owned(), it.1)).collect::<Vec<_>>()
+    };
+    let t = [("t".to_owned(), "Snapshot/t".to_owned())];
+    assert_eq!(names(plumb_netns::client::kept(folder).unwrap()), t);
+    assert!(Client::open(folder).unwrap().is_none(), "nobody starts a holder to look");
+    // To change one, there has to be a holder.
+    let mut client = Client::open_to_change(folder).unwrap().unwrap();
     assert!(read(&mut client, Kind::Host, "vm").is_none());
     assert!(read(&mut client, Kind::Snapshot, "t").is_some());
     let again = Host { root: Root::Snapshot("t".into()), ..host("vm", &["sleep", "60"]) };

@@ -250,7 +250,7 @@ impl Engine {
     ) -> Result<Option<Remote>, Failure> {
         let prior = &request.prior;
         match &*request.kind {
-            "docker_container" => container::read(self, lists, prior).await,
+            "docker_container" => container::read(self, lists, request).await,
             "docker_network" => network::read(self, lists, prior).await,
             "docker_volume" => volume::read(lists, prior),
             "docker_image" => image::read(lists, prior),

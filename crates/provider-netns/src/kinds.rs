@@ -96,6 +96,11 @@ pub(crate) fn shape(kind: &Named) -> Result<&'static Of, Failure> {
     })
 }
 
+/// What the resource type is called that is of a kind over there.
+pub(crate) fn called(kind: Kind) -> Option<&'static str> {
+    ALL.iter().find(|it| it.kind == kind).map(|it| it.name)
+}
+
 const fn of<S: Shape>() -> Of {
     Of {
         name: S::KIND,

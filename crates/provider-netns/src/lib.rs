@@ -3,9 +3,11 @@
 //! `plumb-netns`.
 //!
 //! What is here knows how a resource is written ([`kinds`]), what can be said of it before anything
-//! is done ([`validate`], [`plan`]), and how to talk to the holder ([`pool`], [`provider`]). What
+//! is done ([`validate`], [`plan`]), how to talk to the holder ([`pool`], [`provider`]), and how
+//! it tells what happens around objects ([`around`]). What
 //! becomes of it in the kernel is the holder's business.
 
+mod around;
 mod chosen;
 mod kinds;
 mod plan;

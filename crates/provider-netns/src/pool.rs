@@ -3,12 +3,13 @@
 use std::error::Error;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use plumb_netns::client::{Client, ClientError};
+use plumb_netns::client::{self, Client, ClientError, Follower};
 use plumb_netns::spec::{Kind, Spec};
-use plumb_netns::wire::{Object, Reply, Request};
+use plumb_netns::wire::{Given, Object, Reply, Request, Stands};
 use plumb_provider::Failure;
 
 use crate::chosen::leave_chosen;
@@ -18,8 +19,18 @@ pub(crate) type Broken = Box<dyn Error + Send + Sync>;
 
 /// How a holder is reached.
 pub(crate) trait Door: Send + Sync {
-    /// A line to the holder; none if there is none, and then nothing exists.
+    /// A line to the holder; none if there is none, and then nothing exists but what is kept.
+    /// Starts nothing.
     fn open(&self) -> Result<Option<Box<dyn Line>>, Broken>;
+
+    /// The same, to change something that is there: a holder is started for what is kept.
+    fn open_to_change(&self) -> Result<Option<Box<dyn Line>>, Broken>;
+
+    /// What is there without a holder, each with the call that made it.
+    fn kept(&self) -> Result<Vec<(Spec, String)>, Broken>;
+
+    /// The holder's news; none if there is no holder.
+    fn follow(&self) -> Result<Option<Follower>, Broken>;
 
     /// A line to the holder, which is started if there is none.
     fn start(&self) -> Result<Box<dyn Line>, Broken>;
@@ -38,6 +49,19 @@ impl Door for Folder {
     fn open(&self) -> Result<Option<Box<dyn Line>>, Broken> {
         let client = Client::open(&self.0)?;
         Ok(client.map(|it| Box::new(it) as Box<dyn Line>))
+    }
+
+    fn open_to_change(&self) -> Result<Option<Box<dyn Line>>, Broken> {
+        let client = Client::open_to_change(&self.0)?;
+        Ok(client.map(|it| Box::new(it) as Box<dyn Line>))
+    }
+
+    fn kept(&self) -> Result<Vec<(Spec, String)>, Broken> {
+        Ok(client::kept(&self.0)?)
+    }
+
+    fn follow(&self) -> Result<Option<Follower>, Broken> {
+        Ok(Client::open(&self.0)?.map(Client::follow).transpose()?)
     }
 
     fn start(&self) -> Result<Box<dyn Line>, Broken> {
@@ -59,6 +83,8 @@ impl Line for Client {
 pub(crate) struct Pool {
     door: Box<dyn Door>,
     idle: Mutex<Vec<Box<dyn Line>>>,
+    /// How many follow with this pool: then no line is kept, since a holder stays for every line.
+    following: AtomicUsize,
 }
 
 /// How often, and after which pause, what may be sent twice is sent again.
@@ -76,11 +102,25 @@ pub(crate) enum Changed {
 
 impl Pool {
     pub(crate) fn new(door: Box<dyn Door>) -> Pool {
-        Pool { door, idle: Mutex::new(Vec::new()) }
+        Pool { door, idle: Mutex::new(Vec::new()), following: AtomicUsize::new(0) }
     }
 
-    /// Sends what may be sent twice. None: there is no holder.
+    /// Sends what may be sent twice and changes nothing. None: there is no holder.
     pub(crate) fn ask(&self, request: &Request) -> Result<Option<Reply>, Failure> {
+        self.ask_by(request, || self.door.open())
+    }
+
+    /// Takes an object away. None: there is no holder, and no object.
+    pub(crate) fn delete(&self, kind: Kind, name: String) -> Result<Option<Reply>, Failure> {
+        let request = Request::Delete { kind, name };
+        self.ask_by(&request, || self.door.open_to_change())
+    }
+
+    fn ask_by(
+        &self,
+        request: &Request,
+        open: impl Fn() -> Result<Option<Box<dyn Line>>, Broken>,
+    ) -> Result<Option<Reply>, Failure> {
         if let Some(mut line) = self.kept()
             && let Ok(reply) = line.call(request)
         {
@@ -90,7 +130,7 @@ impl Pool {
         // A line that was kept may lead to a holder that has ended since.
         let mut tries = 0;
         loop {
-            let Some(mut line) = self.door.open().map_err(unreachable)? else { return Ok(None) };
+            let Some(mut line) = open().map_err(unreachable)? else { return Ok(None) };
             match line.call(request) {
                 Ok(reply) => {
                     self.keep(line);
@@ -125,18 +165,15 @@ impl Pool {
             let detail = format!("{name:?} was there when the plan was made. Plan again.");
             Changed::Unsent(Failure::new("The object is gone", detail))
         };
-        let objects = vec![(spec.kind(), spec.name().to_owned())];
-        let read = match self.ask(&Request::Read { objects }) {
-            Ok(Some(Reply::Objects(all))) => all.into_iter().next().flatten(),
-            Ok(Some(other)) => return Changed::Unsent(unexpected(&other)),
-            Ok(None) => None,
+        let read = match self.read(vec![(spec.kind(), spec.name().to_owned())]) {
+            Ok(all) => all.into_iter().next().flatten(),
             Err(failure) => return Changed::Unsent(failure),
         };
         let Some(is) = read else { return gone(spec.name()) };
         leave_chosen(&mut spec, &is);
         let line = match self.kept() {
             Some(line) => line,
-            None => match self.door.open() {
+            None => match self.door.open_to_change() {
                 Ok(Some(line)) => line,
                 Ok(None) => return gone(spec.name()),
                 Err(error) => return Changed::Unsent(unreachable(error)),
@@ -155,17 +192,63 @@ impl Pool {
         }
     }
 
-    /// Objects as they are now; none of them if there is no holder.
+    /// Objects as they are now; if there is no holder, only what is kept without one.
     pub(crate) fn read(
         &self,
         objects: Vec<(Kind, String)>,
     ) -> Result<Vec<Option<Object>>, Failure> {
-        let wanted = objects.len();
-        match self.ask(&Request::Read { objects })? {
-            None => Ok(vec![None; wanted]),
-            Some(Reply::Objects(all)) if all.len() == wanted => Ok(all),
+        let request = Request::Read { objects };
+        let reply = self.ask(&request)?;
+        let Request::Read { objects } = request else { return Ok(Vec::new()) };
+        match reply {
+            None => {
+                let kept = self.door.kept().map_err(unreachable)?;
+                let find = |(kind, name): &(Kind, String)| {
+                    kept.iter().find(|(it, _)| (it.kind(), it.name()) == (*kind, name))
+                };
+                Ok(objects.iter().map(|it| find(it).map(|it| at_rest(&it.0))).collect())
+            }
+            Some(Reply::Objects(all)) if all.len() == objects.len() => Ok(all),
             Some(other) => Err(unexpected(&other)),
         }
+    }
+
+    /// What a call made.
+    pub(crate) fn find(&self, token: String) -> Result<Option<Object>, Failure> {
+        match self.ask(&Request::Find { token: token.clone() })? {
+            None => {
+                let kept = self.door.kept().map_err(unreachable)?;
+                Ok(kept.iter().find(|it| it.1 == token).map(|it| at_rest(&it.0)))
+            }
+            Some(Reply::Objects(all)) => Ok(all.into_iter().flatten().next()),
+            Some(other) => Err(unexpected(&other)),
+        }
+    }
+
+    /// What stands beside objects; nothing if there is no holder.
+    pub(crate) fn beside(&self, ours: Vec<(Kind, String)>) -> Result<Vec<Stands>, Failure> {
+        match self.ask(&Request::Beside { ours })? {
+            None => Ok(Vec::new()),
+            Some(Reply::Beside(all)) => Ok(all),
+            Some(other) => Err(unexpected(&other)),
+        }
+    }
+
+    /// The holder's news; none if there is no holder.
+    pub(crate) fn follow(&self) -> Result<Option<Follower>, Failure> {
+        self.door.follow().map_err(|it| match it.downcast_ref::<ClientError>() {
+            Some(ClientError::Refused(refusal)) => {
+                Failure::new(refusal.summary.clone(), refusal.detail.clone())
+            }
+            _ => unreachable(it),
+        })
+    }
+
+    /// Until the end of what is given, no line is kept.
+    pub(crate) fn following(self: &Arc<Pool>) -> Following {
+        self.following.fetch_add(1, Ordering::SeqCst);
+        self.idle().clear();
+        Following(self.clone())
     }
 
     /// A file that leads into an object.
@@ -193,13 +276,31 @@ impl Pool {
     }
 
     fn keep(&self, line: Box<dyn Line>) {
-        self.idle().push(line);
+        // Looked at with the lock held: whoever begins to follow clears what was kept before.
+        let mut idle = self.idle();
+        if self.following.load(Ordering::SeqCst) == 0 {
+            idle.push(line);
+        }
     }
 
     fn idle(&self) -> MutexGuard<'_, Vec<Box<dyn Line>>> {
         // Nothing is half done while it is held.
         self.idle.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Somebody follows.
+pub(crate) struct Following(Arc<Pool>);
+
+impl Drop for Following {
+    fn drop(&mut self) {
+        self.0.following.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// An object that is kept without a holder.
+fn at_rest(spec: &Spec) -> Object {
+    Object { spec: spec.clone(), given: Given::default() }
 }
 
 /// The holder says what nobody asked.
@@ -211,7 +312,7 @@ pub(crate) fn unexpected(reply: &Reply) -> Failure {
     Failure::new("Unexpected answer from the holder of the cloud", detail)
 }
 
-fn unreachable(error: Broken) -> Failure {
+pub(crate) fn unreachable(error: Broken) -> Failure {
     Failure::new("Cannot talk to the holder of the cloud", causes(&*error))
 }
 

@@ -15,9 +15,11 @@ use plumb_netns::enter::ENTER;
 use plumb_netns::spec;
 use plumb_netns::wire::{Object, Refusal, Reply, Request};
 use plumb_provider::{
-    Block as _, CallContext, Connection, Edge, Entry, Failure, Outcome, Provider, ReadRequest,
+    Block as _, CallContext, Connection, Edge, Entry, Failure, Foreign, Ours, Outcome, Provider,
+    ReadRequest, Touched,
 };
 
+use crate::around;
 use crate::kinds::{Context, Of, shape};
 use crate::pool::{Changed, Folder, Pool, unexpected};
 use crate::schema::{self, Config};
@@ -156,13 +158,8 @@ impl Connection for CloudConnection {
         planned: &Value,
     ) -> Result<Option<Remote>, Failure> {
         let of = shape(kind)?;
-        let request = Request::Find { token: token.to_string() };
-        let reply = self.talk(move |pool| pool.ask(&request)).await;
-        let found = match reply.unwrap_or_else(|| Err(broken_off()))? {
-            None => None,
-            Some(Reply::Objects(all)) => all.into_iter().flatten().next(),
-            Some(other) => return Err(unexpected(&other)),
-        };
+        let found = self.talk(move |pool| pool.find(token.to_string())).await;
+        let found = found.unwrap_or_else(|| Err(broken_off()))?;
         let Some(object) = found else { return Ok(None) };
         Ok(Some(whole(self.observe(of, Some(planned), &object)?)))
     }
@@ -226,8 +223,8 @@ impl Connection for CloudConnection {
             Ok(of) => of,
             Err(failure) => return Outcome::failed(failure),
         };
-        let request = Request::Delete { kind: of.kind, name: named(prior) };
-        let reply = self.talk(move |pool| pool.ask(&request)).await;
+        let (kind, name) = (of.kind, named(prior));
+        let reply = self.talk(move |pool| pool.delete(kind, name)).await;
         match reply.unwrap_or_else(|| Err(broken_off())) {
             Ok(None | Some(Reply::Gone)) => Outcome::deleted(),
             Ok(Some(Reply::Refused { refusal, .. })) => {
@@ -236,6 +233,21 @@ impl Connection for CloudConnection {
             Ok(Some(other)) => Outcome::failed(unexpected(&other)),
             Err(failure) => Outcome::failed(failure),
         }
+    }
+
+    async fn beside(&self, ours: &[Ours]) -> Result<Vec<Foreign>, Failure> {
+        let ours = around::keys(ours)?;
+        let found = self.talk(move |pool| pool.beside(ours)).await;
+        let found = found.unwrap_or_else(|| Err(broken_off()))?;
+        Ok(found.into_iter().map(around::foreign).collect())
+    }
+
+    async fn follow(
+        &self,
+        _ours: &[Ours],
+        touched: &(dyn Fn(Touched) + Send + Sync),
+    ) -> Result<(), Failure> {
+        Err(around::follow(&self.pool, touched).await)
     }
 
     async fn enter(
@@ -282,7 +294,7 @@ fn whole(attrs: Value) -> Remote {
     Remote { attrs, private: None, complete: true }
 }
 
-fn broken_off() -> Failure {
+pub(crate) fn broken_off() -> Failure {
     Failure::new("The talk with the holder of the cloud broke off", "This is a bug.")
 }
 

@@ -1,5 +1,6 @@
 //! Lives of objects in front of a holder that is only a registry.
 
+mod around;
 mod holder;
 mod lives;
 mod planning;
@@ -14,6 +15,43 @@ use plumb_model::value::{Path, Type, Value};
 use plumb_provider::{CallContext, conformance, reference};
 
 use crate::schema;
+
+/// What the reference says that no schema knows.
+const AROUND: &str = "\
+## What is changed by hand
+
+What somebody did to the kernel's part of an object is in its attribute `drift`, in words, and an apply takes it back: \
+links, addresses, routes, settings and rules that are gone or were added, other tables of nftables, addresses of the \
+loopback link, a host or a command that was killed. IPv6 addresses, other routing tables and policy rules are not \
+looked at.
+
+## What stands beside
+
+Foreign are objects in the same cloud that the configuration does not have, made by another configuration, by hand, or \
+left over:
+
+- networks, routers and security groups of the cloud,
+- ports and hosts in a network of ours, and hosts that are plugged into a port of ours,
+- router interfaces of a router or in a network of ours,
+- rules of a security group of ours,
+- port forwards of a router of ours, and floating IPs that lead in by one, lead to a port or host of ours, or have an \
+address of a network of ours,
+- snapshots of a host of ours, and cables that are plugged into one.
+
+What is foreign in a namespace of ours, such as a link in a network's bridge, is no object: it is `drift`.
+
+## What is heard
+
+The process that holds the cloud hears of changes as they are made, as root and as an ordinary user, and tells those \
+who follow:
+
+- in every namespace, of the kernel: links, addresses, routes, forwarding, queueing disciplines and tables of nftables,
+- objects that are made, changed or deleted, by whichever configuration,
+- commands and hosts that end, start anew, or become healthy or unhealthy.
+
+Other settings below `/proc/sys` are not told of by the kernel. To look, to plan and to follow starts no process and \
+writes nothing: where nobody holds the cloud, it is empty but for its snapshots, whose records are read.
+";
 
 /// A whole configuration of a kind.
 fn config(kind: &str, written: Vec<(&'static str, Value)>) -> Value {
@@ -79,5 +117,6 @@ fn the_schema_is_one() {
 #[test]
 fn the_reference_is_up_to_date() {
     let path = FilePath::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/providers/netns.md");
-    expect_test::expect_file![path].assert_eq(&reference::provider(&schema::provider()));
+    let text = reference::provider(&schema::provider()) + AROUND;
+    expect_test::expect_file![path].assert_eq(&text);
 }

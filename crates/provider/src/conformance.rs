@@ -139,7 +139,7 @@ impl Life<'_> {
             }
         }
         if !self.schema.local {
-            let request = ReadRequest { kind: self.kind.clone(), prior: last };
+            let request = ReadRequest { kind: self.kind.clone(), prior: last, whole: true };
             for answer in self.connection.read(&[request]).await {
                 self.expect_none("it is gone, but `read`", answer);
             }
@@ -200,7 +200,7 @@ impl Life<'_> {
         if self.schema.local {
             return;
         }
-        let request = ReadRequest { kind: self.kind.clone(), prior: made.clone() };
+        let request = ReadRequest { kind: self.kind.clone(), prior: made.clone(), whole: true };
         let mut answers = self.connection.read(&[request.clone(), request]).await;
         if answers.len() != 2 {
             self.broken.push(format!("`read` answers 2 requests with {}", answers.len()));

@@ -167,6 +167,9 @@ pub struct ReadRequest {
     pub kind: Kind,
     /// What is stored of it.
     pub prior: Remote,
+    /// Whether what the configuration leaves out is wanted too. Else a provider may spare itself
+    /// the call that tells nothing more.
+    pub whole: bool,
 }
 
 /// What a call is told besides its arguments.

@@ -5,6 +5,7 @@
 
 mod diagnostic;
 mod diff;
+mod drift;
 mod json;
 mod plan_json;
 mod plan_text;
@@ -20,6 +21,10 @@ mod unified;
 pub use diagnostic::json::{diagnostic_line, validate_json};
 pub use diagnostic::text::{
     diagnostic_text, diagnostics_text, diagnostics_text_compact, split_warnings,
+};
+pub use drift::{
+    drift_json, drift_junit, drift_markdown, drift_prometheus, drift_sarif, drift_text,
+    read_previous,
 };
 pub use json::indent_json;
 pub use plan_json::{PlanJson, write_plan_json};

@@ -337,6 +337,11 @@ impl Cloud {
         if rng.one_in(6) {
             self.season += 1;
         }
+        self.drift_only(rng);
+    }
+
+    /// The same, but what data sources say stays.
+    pub(crate) fn drift_only(&mut self, rng: &mut Rng) {
         let numbers: Vec<u64> = self.objects.keys().copied().collect();
         for number in numbers {
             let linked = self.objects.values().any(|it| it.links_to(number));

@@ -10,7 +10,7 @@ use plumb_lang::config::decode_texts;
 use plumb_lang::{InputValue, Inputs, ModuleTree, Program, compile};
 use plumb_model::addr::{Addr, Mode};
 use plumb_model::event::{Effect, Event};
-use plumb_model::plan::Plan;
+use plumb_model::plan::{Action, Plan};
 use plumb_model::question::Observations;
 use plumb_model::schema::Schemas;
 use plumb_model::state::State;
@@ -116,6 +116,7 @@ pub fn live(seed: u64, verbose: bool) -> Totals {
         life.settle(&compiled, PlanMode::Normal);
         check::settled(&config, &compiled.program, &life.state(), &life.cloud);
     }
+    life.heal(&config, &compiled);
     if life.rng.one_in(3) {
         life.settle(&compiled, PlanMode::Destroy);
         check::nothing_left(&life.state(), &life.cloud);
@@ -203,6 +204,7 @@ impl Life {
             0 => options.mode = PlanMode::Destroy,
             1 => options.mode = PlanMode::RefreshOnly,
             2 => options.skip_refresh = true,
+            3 => options.drift_only = true,
             _ => {}
         }
         let managed: Vec<&Addr> = (state.objects.keys())
@@ -403,6 +405,36 @@ impl Life {
         }
         check::same_state(&shadow, run.state());
         check::same_state(&self.state(), run.state());
+    }
+
+    /// What drift does to a world that is settled, repairs alone undo; and of an edited
+    /// configuration they carry out nothing.
+    fn heal(&mut self, config: &Config, compiled: &Compiled) {
+        self.cloud.drift_only(&mut self.rng);
+        let options = Options { drift_only: true, ..Options::default() };
+        for round in 0.. {
+            self.runs += 1;
+            self.tell(|| format!("=== heal {round}"));
+            let state = self.state();
+            let (planned, seen) = self
+                .plan(compiled, &state, &options)
+                .unwrap_or_else(|errors| panic!("refused to repair: {errors:#?}"));
+            if is_quiet(&planned.plan) {
+                break;
+            }
+            assert!(round < 5, "it does not heal:\n{}", check::steps(&planned.plan));
+            self.apply(compiled, planned, seen, &options, false);
+        }
+        check::settled(config, &compiled.program, &self.state(), &self.cloud);
+        let edited = config.edit(&mut self.rng).calm(self.cloud.lenient);
+        let edited = self.compile(&edited);
+        self.runs += 1;
+        let state = self.state();
+        let planned = self.plan(&edited, &state, &options);
+        if let Ok((planned, _)) = planned {
+            let touched = planned.plan.changes.values().any(|it| it.action != Action::Keep);
+            assert!(!touched, "nothing drifted:\n{}", check::steps(&planned.plan));
+        }
     }
 
     /// Applies until there is nothing left to do.

@@ -22,6 +22,8 @@ pub(crate) struct Paths {
     pub(crate) making: Utf8PathBuf,
     /// What was cut off journals.
     pub(crate) torn: Utf8PathBuf,
+    /// Who changed it, when.
+    pub(crate) history: Utf8PathBuf,
     /// Who holds the lock.
     pub(crate) note: Utf8PathBuf,
     folder: Utf8PathBuf,
@@ -44,6 +46,7 @@ impl Paths {
             next: beside("journal.next"),
             making: beside("new"),
             torn: beside("journal.torn"),
+            history: beside("history"),
             note: beside("lock.info"),
             folder,
             state,

@@ -5,6 +5,7 @@
 //! plans, providers or the language.
 
 mod disk;
+pub mod history;
 pub mod journal;
 pub mod lock;
 pub mod push;

@@ -41,19 +41,24 @@ impl LockInfo {
     /// For this process, now. `operation` is `OperationTypeApply`, `OperationTypePlan`,
     /// `state-mv` and so on.
     pub fn new(operation: &str) -> LockInfo {
-        let user = nix::unistd::User::from_uid(nix::unistd::geteuid()).ok().flatten();
-        let user = user.map_or_else(|| nix::unistd::geteuid().to_string(), |it| it.name);
-        let host = nix::unistd::gethostname().unwrap_or_default();
         LockInfo {
             id: uuid::Uuid::new_v4().to_string(),
             operation: operation.into(),
             info: String::new(),
-            who: format!("{user}@{}", host.to_string_lossy()),
+            who: who(),
             version: env!("CARGO_PKG_VERSION").into(),
             created: rfc3339(SystemTime::now()),
             path: String::new(),
         }
     }
+}
+
+/// Who this process is: `user@host`.
+pub(crate) fn who() -> String {
+    let user = nix::unistd::User::from_uid(nix::unistd::geteuid()).ok().flatten();
+    let user = user.map_or_else(|| nix::unistd::geteuid().to_string(), |it| it.name);
+    let host = nix::unistd::gethostname().unwrap_or_default();
+    format!("{user}@{}", host.to_string_lossy())
 }
 
 /// As Terraform prints it below "Lock Info:".
@@ -235,7 +240,7 @@ fn is_at(file: &File, path: &Utf8Path) -> io::Result<bool> {
 }
 
 /// A time in UTC with nanoseconds, trailing zeros left out.
-fn rfc3339(time: SystemTime) -> String {
+pub(crate) fn rfc3339(time: SystemTime) -> String {
     let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     let (days, second) = (since.as_secs() / 86_400, since.as_secs() % 86_400);
     // Years that begin in March put the leap day last: 400 of them are one era of 146,097 days.

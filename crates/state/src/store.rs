@@ -6,6 +6,7 @@
 use std::fs::File;
 use std::io::{self, BufWriter, Seek, SeekFrom, Write};
 use std::sync::Arc;
+use std::time::SystemTime;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use plumb_model::event::Event;
@@ -13,8 +14,9 @@ use plumb_model::schema::Schemas;
 use plumb_model::state::State;
 
 use crate::disk::{self, Measured, Paths, failed};
+use crate::history::Tally;
 use crate::journal::{self, Contents, Folding, Header, JournalError, Tail};
-use crate::lock::{Attempt, Lock, LockInfo};
+use crate::lock::{Attempt, Lock, LockInfo, rfc3339, who};
 use crate::recover::{Decision, Found, Keep, decide, is_news};
 use crate::v4::{self, Stamp, V4Error};
 
@@ -78,6 +80,7 @@ pub struct Lease {
     /// The journal can no longer be trusted to take anything.
     broken: bool,
     buffer: String,
+    tally: Tally,
 }
 
 /// Why a state cannot be opened or changed.
@@ -176,6 +179,10 @@ impl LocalStore {
     /// Takes the lock (not with `lock` none, that is `-lock=false`), reads the snapshot, replays the
     /// journal. Does not wait: on [`StoreError::Locked`] the caller may try again.
     pub fn open(&self, lock: Option<&LockInfo>) -> Result<Opened, StoreError> {
+        let tally = match lock {
+            Some(info) => Tally::new(info.who.clone(), info.operation.clone(), info.info.clone()),
+            None => Tally::new(who(), String::new(), String::new()),
+        };
         let paths = Paths::of(&self.path);
         let lock = match lock {
             None => None,
@@ -229,8 +236,10 @@ impl LocalStore {
             broken: false,
             buffer: String::new(),
             paths,
+            tally,
         };
         if let Some(contents) = contents {
+            lease.tally.add(&contents.events);
             lease.news = contents.events.iter().any(is_news);
             lease.go_on(contents.tail)?;
         }
@@ -360,6 +369,7 @@ impl Lease {
             self.paths.sync_folder().inspect_err(|_| self.broken = true)?;
         }
         self.tail = tail;
+        self.tally.add(events);
         self.news |= events.iter().any(is_news);
         Ok(())
     }
@@ -477,6 +487,8 @@ impl Lease {
         let Paths { state: path, journal, next, making, .. } = &self.paths;
         disk::rename(making, path)?;
         self.paths.sync_folder()?;
+        let (time, serial) = (rfc3339(SystemTime::now()), header.serial);
+        self.tally.told(&self.paths, time, serial, &header.lineage);
         self.header = header;
         self.backup = None;
         self.news = false;

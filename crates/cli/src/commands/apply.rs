@@ -37,7 +37,10 @@ pub(crate) async fn apply(
     forced: Option<PlanMode>,
 ) -> Result<i32, Diagnostics> {
     context.ui.begin_json();
-    let engine = context.engine(args.plan.parallelism);
+    let engine = match forced == Some(PlanMode::RefreshOnly) || args.plan.refresh_only {
+        true => context.engine_reading_whole(args.plan.parallelism),
+        false => context.engine(args.plan.parallelism),
+    };
     let interrupt = planning::interrupts();
     let screen: Arc<dyn Observer> = Screen::new(&context.ui);
     let ready = match &args.plan_file {

@@ -3,8 +3,10 @@
 pub(crate) mod about;
 mod apply;
 mod console;
+pub(crate) mod drift;
 mod enter;
 mod fmt;
+mod history;
 mod import;
 mod init;
 mod plan;
@@ -25,7 +27,9 @@ pub(crate) fn view(verb: &Verb) -> (ViewFlags, bool) {
         Verb::Init(it) => (&it.view, it.json),
         // One document, not lines.
         Verb::Validate(it) => (&it.view, false),
-        Verb::Plan(it) | Verb::Drift(it) => (&it.view, it.json),
+        Verb::Plan(it) => (&it.view, it.json),
+        // One document, not lines.
+        Verb::Drift(it) => (&it.view, false),
         Verb::Apply(it) | Verb::Destroy(it) | Verb::Refresh(it) => (&it.view, it.json),
         Verb::Exec(it) => (&it.object.view, false),
         Verb::Logs(it) => (&it.object.view, false),
@@ -44,6 +48,7 @@ pub(crate) fn view(verb: &Verb) -> (ViewFlags, bool) {
         Verb::Show(it) => (&it.view, false),
         Verb::State(it) => (
             match &it.verb {
+                StateVerb::History(it) => &it.view,
                 StateVerb::List(it) => &it.view,
                 StateVerb::Mv(it) => &it.view,
                 StateVerb::Pull(it) => &it.view,
@@ -76,7 +81,7 @@ pub(crate) async fn run(
         Verb::Init(args) => init::init(context, &args),
         Verb::Validate(args) => init::validate(context, &args),
         Verb::Plan(args) => plan::plan(context, &args, typed).await,
-        Verb::Drift(args) => plan::drift(context, args, typed).await,
+        Verb::Drift(args) => drift::drift(context, &args, typed).await,
         Verb::Apply(args) => apply::apply(context, &args, typed, None).await,
         Verb::Destroy(args) => apply::apply(context, &args, typed, Some(PlanMode::Destroy)).await,
         Verb::Refresh(mut args) => {
@@ -96,6 +101,7 @@ pub(crate) async fn run(
         Verb::Providers(args) => about::providers(context, &args),
         Verb::Show(args) => show::show(context, &args),
         Verb::State(args) => match args.verb {
+            StateVerb::History(args) => history::history(context, &args),
             StateVerb::List(args) => state::list(context, &args),
             StateVerb::Mv(args) => state::mv(context, &args),
             StateVerb::Pull(args) => state::pull(context, &args),

@@ -1,10 +1,9 @@
-//! `plan` and `drift`.
+//! `plan`.
 
 use std::sync::Arc;
 
 use plumb_diag::{Diagnostic, Diagnostics};
 use plumb_engine::Observer;
-use plumb_planner::PlanMode;
 use plumb_report::{Operation, plan_lines, planned_outputs_line, saved_text, summary_json_line};
 
 use crate::args::{BackupFlags, PlanArgs};
@@ -79,16 +78,4 @@ pub(crate) async fn plan(
         context.ui.print(&saved_text(args.out.as_deref(), "plumb", context.ui.out));
     }
     Ok(if args.detailed_exitcode && changes { 2 } else { 0 })
-}
-
-/// Tells whether the world still is as remembered.
-pub(crate) async fn drift(
-    context: &Context,
-    mut args: PlanArgs,
-    typed: &[Typed],
-) -> Result<i32, Diagnostics> {
-    args.plan.refresh_only = true;
-    args.detailed_exitcode = true;
-    debug_assert_eq!(planning::mode(&args.plan).ok(), Some(PlanMode::RefreshOnly));
-    plan(context, &args, typed).await
 }

@@ -90,6 +90,18 @@ fn by_hand() {
             ("netns_router.r", "ip route del default", "netns_router.r", "the route to 0.0.0.0/0"),
             ("netns_network.lan", "ip link set dev br down", "netns_network.lan", "br is down"),
             ("netns_router.r", "nft delete table inet plumb", "netns_router.r", "forward"),
+            (
+                "netns_router.r",
+                "nft add table ip evil",
+                "netns_router.r",
+                "table ip evil was added",
+            ),
+            (
+                "netns_router.r",
+                "ip addr add 192.0.2.9/32 dev lo",
+                "netns_router.r",
+                "lo has the address 192.0.2.9/32",
+            ),
         ] {
             let by_hand = by_hand.replace("FLOATING", &floating);
             let interface = world.exec("netns_router.r", "ip -o -br link");

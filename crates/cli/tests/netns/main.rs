@@ -2,8 +2,10 @@
 //! fail where the kernel refuses.
 #![expect(clippy::unwrap_used, reason = "tests")]
 
+mod around;
 mod bad_input;
 mod drift;
+mod drift_verb;
 mod examples;
 mod kills;
 mod traffic;

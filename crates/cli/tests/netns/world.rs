@@ -59,6 +59,11 @@ impl World {
         self.dir.path()
     }
 
+    /// Whose it is.
+    pub(crate) fn user(&self) -> u32 {
+        self.user
+    }
+
     pub(crate) fn write(&self, main: &str) {
         fs::write(self.path().join("main.tf"), main).unwrap();
     }

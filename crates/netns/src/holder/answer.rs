@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use super::ground::Ground;
+use crate::beside::beside;
+use crate::client;
 use crate::cloud::{Cloud, Entry, Key, said};
 use crate::drift::{Drift, drift};
 use crate::hosts::{Hosts, check_name};
@@ -17,15 +19,17 @@ use crate::kernel::{Kernel, KernelError};
 use crate::render::{Site, render};
 use crate::spec::{External, Host, Kind, Spec};
 use crate::want::{MACHINE, NsName, Want};
-use crate::wire::{Given, Object, Refusal, Reply, Request};
+use crate::wire::{Given, Object, Refusal, Reply, Request, Touched};
 
 /// Everything that is held.
 pub(super) struct Held {
-    cloud: Cloud,
-    kernel: Kernel,
-    hosts: Hosts,
+    pub(super) cloud: Cloud,
+    pub(super) kernel: Kernel,
+    pub(super) hosts: Hosts,
     /// What the kernel was told, all of it.
-    made: Want,
+    pub(super) made: Want,
+    /// What was not told yet to those who follow.
+    pub(super) news: Touched,
     site: Site,
     /// Of the snapshots' records.
     snapshots: PathBuf,
@@ -38,6 +42,7 @@ impl Held {
             kernel: Kernel::new(),
             hosts: Hosts::new(folder.to_owned(), ground.rootless),
             made: Want::default(),
+            news: Touched::default(),
             site: ground.site.clone(),
             snapshots: folder.join("snapshots"),
         };
@@ -55,18 +60,28 @@ impl Held {
         self.hosts.tick(now)
     }
 
-    /// See [`Hosts::hear`].
+    /// Hears what happened in hosts, and what the kernel tells.
     pub(super) fn hear(&mut self, now: Instant) {
         self.hosts.hear(now);
+        self.listen();
     }
 
-    /// What wakes the hosts' part.
+    /// What says something when there is something to hear.
     pub(super) fn files(&self) -> Vec<BorrowedFd<'_>> {
-        self.hosts.fds()
+        let mut files = self.hosts.fds();
+        files.extend(self.kernel.files());
+        files
     }
 
     /// Does it; with some replies goes a file.
     pub(super) fn answer(&mut self, request: Request) -> (Reply, Option<OwnedFd>) {
+        let key = match &request {
+            Request::Create { spec, .. } | Request::Update { spec } => {
+                Some((spec.kind(), spec.name().to_owned()))
+            }
+            Request::Delete { kind, name } => Some((*kind, name.clone())),
+            _ => None,
+        };
         let reply = match request {
             Request::Hello => Reply::Hello {
                 pid: std::process::id(),
@@ -85,6 +100,10 @@ impl Held {
                 self.read(made.as_slice())
             }
             Request::List { kind } => Reply::Names(self.cloud.names(kind)),
+            Request::Beside { ours } => {
+                Reply::Beside(beside(&self.cloud, &ours.into_iter().collect()))
+            }
+            Request::Follow => self.follow(),
             Request::Enter { kind, name } => match self.enter(kind, &name) {
                 Ok(file) => return (Reply::Entered, Some(file)),
                 Err(refusal) => Reply::Refused { refusal, left: None },
@@ -94,6 +113,9 @@ impl Held {
                 None => Reply::Refused { refusal: unknown(Kind::Host, &host), left: None },
             },
         };
+        if let Some(key) = key {
+            self.changed(&key);
+        }
         (reply, None)
     }
 
@@ -354,16 +376,7 @@ impl Held {
 
     /// The snapshots of an earlier holder.
     fn remember(&mut self) -> io::Result<()> {
-        let entries = match fs::read_dir(&self.snapshots) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-            entries => entries?,
-        };
-        for entry in entries {
-            let path = entry?.path();
-            if path.extension().is_none_or(|it| it != "json") {
-                continue;
-            }
-            let (spec, token): (Spec, String) = serde_json::from_str(&fs::read_to_string(&path)?)?;
+        for (spec, token) in client::records(&self.snapshots)? {
             let refused = |it: Refusal| io::Error::other(it.detail);
             self.cloud.put(Some(&token), spec).map_err(refused)?;
         }
@@ -405,7 +418,7 @@ fn unknown(kind: Kind, name: &str) -> Refusal {
 }
 
 /// The kernel's no.
-fn no(error: &KernelError) -> Refusal {
+pub(super) fn no(error: &KernelError) -> Refusal {
     let cause = error.source().map(ToString::to_string).unwrap_or_default();
     Refusal::new("The kernel refused", format!("It cannot be done: {error}: {cause}."))
 }

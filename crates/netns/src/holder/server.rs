@@ -15,6 +15,9 @@ use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags, sendmsg}
 use crate::client::{SOCKET, short};
 use crate::wire::{self, Refusal, Reply, Request};
 
+/// Who follows and leaves so many bytes unread is left.
+const BACKLOG_MAX: usize = 1 << 20;
+
 /// What is read at once.
 const CHUNK: usize = 64 << 10;
 
@@ -31,6 +34,8 @@ struct Client {
     input: Vec<u8>,
     output: Vec<u8>,
     open: bool,
+    /// Whether it is told what happens.
+    follows: bool,
 }
 
 impl Server {
@@ -78,15 +83,35 @@ impl Server {
         self.clients.retain(|it| it.open);
     }
 
+    /// Tells those who follow.
+    pub(super) fn tell(&mut self, news: &Reply) {
+        for client in self.clients.iter_mut().filter(|it| it.follows) {
+            client.reply(news, None);
+            client.speak();
+            client.open &= client.output.len() <= BACKLOG_MAX;
+        }
+        self.clients.retain(|it| it.open);
+    }
+
+    /// Closes the connections of those who follow.
+    pub(super) fn leave_followers(&mut self) {
+        self.clients.retain(|it| !it.follows);
+    }
+
+    pub(super) fn is_followed(&self) -> bool {
+        self.clients.iter().any(|it| it.follows)
+    }
+
+    /// Whether nobody is here who may ask for something: who follows does not.
     pub(super) fn is_idle(&self) -> bool {
-        self.clients.is_empty()
+        self.clients.iter().all(|it| it.follows)
     }
 
     /// Ends, unless somebody came at the last moment.
     pub(super) fn close(&mut self) -> io::Result<bool> {
         fs::remove_file(&self.path)?;
         self.accept();
-        if self.clients.is_empty() {
+        if self.is_idle() {
             return Ok(true);
         }
         self.listener = bind(&self.folder, &self.path)?;
@@ -97,7 +122,7 @@ impl Server {
         while let Ok((stream, _)) = self.listener.accept() {
             if stream.set_nonblocking(true).is_ok() {
                 let (input, output) = (Vec::new(), Vec::new());
-                self.clients.push(Client { stream, input, output, open: true });
+                self.clients.push(Client { stream, input, output, open: true, follows: false });
             }
         }
     }
@@ -136,6 +161,7 @@ impl Client {
                 Ok(Some((request, length))) => {
                     at += length;
                     let (reply, file) = answer(request);
+                    self.follows |= reply == Reply::Following;
                     self.reply(&reply, file);
                 }
                 Ok(None) => break,

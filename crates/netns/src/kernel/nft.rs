@@ -16,6 +16,7 @@ const SUBSYSTEM: u16 = 10;
 const BATCH_BEGIN: u16 = 0x10;
 const BATCH_END: u16 = 0x11;
 const NEW_TABLE: u16 = 0;
+const GET_TABLE: u16 = 1;
 const DELETE_TABLE: u16 = 2;
 const NEW_CHAIN: u16 = 3;
 pub(super) const GET_CHAIN: u16 = 4;
@@ -23,10 +24,14 @@ const NEW_RULE: u16 = 6;
 pub(super) const GET_RULE: u16 = 7;
 const NEW_SET: u16 = 9;
 const NEW_ELEMENTS: u16 = 12;
+const NEW_GENERATION: u16 = 15;
 const GET_GENERATION: u16 = 16;
 
 /// IPv4 and IPv6 (`NFPROTO_INET`).
 const INET: u8 = 1;
+/// All families of tables that there are, as `nft` calls them.
+const FAMILIES: [(u8, &str); 6] =
+    [(INET, "inet"), (2, "ip"), (3, "arp"), (5, "netdev"), (7, "bridge"), (10, "ip6")];
 
 const REQUEST: u16 = 0x1;
 const ACK: u16 = 0x4;
@@ -47,7 +52,7 @@ pub(super) struct Told {
 
 /// One transaction: instead of what the table of that name is, make it so. An empty one is taken away.
 pub(super) fn replace(called: &str, table: &Table) -> Vec<u8> {
-    let mut batch = Batch { called: called.to_owned(), ..Batch::default() };
+    let mut batch = Batch::new(INET, called);
     batch.message(BATCH_BEGIN, 0, |_| {});
     let name = |it: &mut Attributes| {
         it.text(TABLE_NAME, called);
@@ -79,9 +84,50 @@ pub(super) fn replace(called: &str, table: &Table) -> Vec<u8> {
     batch.bytes
 }
 
+/// One transaction: there is no table of these families and names, whether there was or not.
+pub(super) fn delete(tables: &[&str]) -> Vec<u8> {
+    let mut batch = Batch::new(INET, "");
+    batch.message(BATCH_BEGIN, 0, |_| {});
+    for it in tables {
+        let Some((family, name)) = it.split_once(' ') else { continue };
+        let Some((family, _)) = FAMILIES.iter().find(|it| it.1 == family) else { continue };
+        batch.family = *family;
+        let name = |it: &mut Attributes| {
+            it.text(TABLE_NAME, name);
+        };
+        batch.nft(NEW_TABLE, CREATE, name);
+        batch.nft(DELETE_TABLE, 0, name);
+    }
+    batch.acknowledge_last();
+    batch.message(BATCH_END, 0, |_| {});
+    batch.bytes
+}
+
+/// A request for all tables, of all families.
+pub(super) fn list_tables() -> Vec<u8> {
+    let mut batch = Batch::new(0, "");
+    batch.nft(GET_TABLE, DUMP, |_| {});
+    batch.bytes
+}
+
+/// A table of an answer, family and name: `ip nat`.
+pub(super) fn told_table(payload: &[u8]) -> Option<String> {
+    let (family, attributes) = (payload.first()?, payload.get(4..)?);
+    let (_, family) = FAMILIES.iter().find(|it| it.0 == *family)?;
+    Some(format!("{family} {}", text(attribute(attributes, TABLE_NAME)?)))
+}
+
+/// The table of ours that a message of change is about: its name alone. None: it is about no table.
+pub(super) fn changed_table(kind: u16, payload: &[u8]) -> Option<String> {
+    if kind >> 8 != SUBSYSTEM || kind & 0xff == NEW_GENERATION {
+        return None;
+    }
+    Some(text(attribute(payload.get(4..)?, TABLE_NAME)?))
+}
+
 /// A request for all chains, or all rules, of the table.
 pub(super) fn list(called: &str, message: u16) -> Vec<u8> {
-    let mut batch = Batch::default();
+    let mut batch = Batch::new(INET, called);
     batch.nft(message, DUMP, |out| {
         out.text(TABLE_NAME, called);
     });
@@ -90,7 +136,7 @@ pub(super) fn list(called: &str, message: u16) -> Vec<u8> {
 
 /// A request for the number of changes that were made to all tables of the namespace so far.
 pub(super) fn generation() -> Vec<u8> {
-    let mut batch = Batch::default();
+    let mut batch = Batch::new(INET, "");
     batch.nft(GET_GENERATION, 0, |_| {});
     batch.bytes
 }
@@ -156,8 +202,9 @@ pub(super) fn told_rule(table: &str, payload: &[u8]) -> Option<Told> {
 }
 
 /// Messages one after another.
-#[derive(Default)]
 struct Batch {
+    /// Of the table.
+    family: u8,
     /// The table's name.
     called: String,
     bytes: Vec<u8>,
@@ -167,6 +214,10 @@ struct Batch {
 }
 
 impl Batch {
+    fn new(family: u8, called: &str) -> Batch {
+        Batch { family, called: called.to_owned(), bytes: Vec::new(), last: 0, sets: 0 }
+    }
+
     fn nft(&mut self, message: u16, flags: u16, fill: impl FnOnce(&mut Attributes)) {
         self.last = self.bytes.len();
         self.message(SUBSYSTEM << 8 | message, flags, fill);
@@ -182,7 +233,7 @@ impl Batch {
         self.bytes.extend((REQUEST | flags).to_ne_bytes());
         // Sequence and port: nobody tells replies apart by them, one request is out at a time.
         self.bytes.extend([0; 8]);
-        let (family, resource) = if is_batch { (0, SUBSYSTEM) } else { (INET, 0) };
+        let (family, resource) = if is_batch { (0, SUBSYSTEM) } else { (self.family, 0) };
         self.bytes.extend([family, 0]);
         self.bytes.extend(resource.to_be_bytes());
         self.bytes.extend(attributes.0);

@@ -1,6 +1,7 @@
 //! A netlink socket in one network namespace: changes in batches, and lists.
 
 use std::io;
+use std::os::fd::{AsFd, BorrowedFd};
 
 use netlink_packet_core::{NetlinkMessage, NetlinkPayload};
 use netlink_packet_route::RouteNetlinkMessage;
@@ -32,6 +33,9 @@ const PART_MAX: usize = 64 << 10;
 /// `RTMGRP_LINK`, `RTMGRP_IPV4_IFADDR` and `RTMGRP_IPV4_ROUTE`.
 const CHANGES: u32 = 0x1 | 0x10 | 0x40;
 
+/// So many errors in a row are no longer that too much happened.
+const ERRORS_MAX: u32 = 16;
+
 /// Changes that are sent at once: so many that their answers fit the socket's buffer.
 const AT_ONCE: usize = 64;
 
@@ -51,8 +55,14 @@ impl Netlink {
 
     /// One that hears of changes to links, addresses and routes of the calling thread's namespace.
     pub(super) fn listener() -> io::Result<Netlink> {
-        let mut socket = Socket::new(netlink_sys::protocols::NETLINK_ROUTE)?;
-        socket.bind(&SocketAddr::new(0, CHANGES))?;
+        Netlink::ear(netlink_sys::protocols::NETLINK_ROUTE, CHANGES)
+    }
+
+    /// One that hears of changes to what groups are about, in the calling thread's namespace. A
+    /// group's number is that of its bit.
+    pub(super) fn ear(protocol: isize, groups: u32) -> io::Result<Netlink> {
+        let mut socket = Socket::new(protocol)?;
+        socket.bind(&SocketAddr::new(0, groups))?;
         socket.set_non_blocking(true)?;
         Ok(Netlink(socket))
     }
@@ -60,15 +70,26 @@ impl Netlink {
     /// Whether nothing was heard since this was last asked.
     pub(super) fn quiet(&self) -> bool {
         let mut quiet = true;
+        // Too much at once is told by an error.
+        let whole = self.heard(|_, _| quiet = false);
+        quiet && whole
+    }
+
+    /// What was heard: kind and payload of its messages. Whether it is all that there was.
+    pub(super) fn heard(&self, mut take: impl FnMut(u16, &[u8])) -> bool {
+        let mut whole = true;
         let mut buffer = Vec::with_capacity(PART_MAX);
-        loop {
+        // A socket that is broken says so for ever.
+        let mut errors = 0;
+        while errors < ERRORS_MAX {
             buffer.clear();
             match self.0.recv(&mut buffer, 0) {
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return quiet,
-                // Too much at once is told by an error.
-                Ok(_) | Err(_) => quiet = false,
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(_) => (whole, errors) = (false, errors + 1),
+                Ok(_) => messages(&buffer).into_iter().for_each(|(kind, it)| take(kind, it)),
             }
         }
+        whole
     }
 
     /// Does them in order, up to the first that the kernel refuses.
@@ -173,6 +194,12 @@ impl Netlink {
                 }
             }
         }
+    }
+}
+
+impl AsFd for Netlink {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
     }
 }
 

@@ -9,6 +9,7 @@ use std::path::Path;
 use netlink_packet_route::RouteNetlinkMessage;
 use nix::sched::CloneFlags;
 
+use super::ears::{Ears, Heard, Known};
 use super::nft::{self, Told};
 use super::route;
 use super::shape;
@@ -17,6 +18,9 @@ use crate::want::{Chain, Namespace, Rule, Shape, Table};
 
 /// The table's name in a namespace of the cloud's.
 const TABLE: &str = "plumb";
+
+/// The index of the loopback link.
+pub(super) const LOOPBACK: u32 = 1;
 
 /// A rule that is not ours.
 const FOREIGN: &str = "?";
@@ -28,6 +32,8 @@ pub(super) struct Space {
     /// Listens from the first look on: whatever happens in any namespace takes the longer the more there are
     /// that listen.
     changes: Option<Netlink>,
+    /// Hear what happens, while somebody follows.
+    pub(super) ears: Option<Ears>,
     /// What was expected when it was last found to be so, and the ends of cables: it still is, as long as no
     /// change is heard of.
     settled: Option<(Namespace, Vec<SeenEnd>)>,
@@ -71,6 +77,7 @@ impl Space {
                 route: Netlink::new(netlink_sys::protocols::NETLINK_ROUTE)?,
                 filter: Netlink::new(netlink_sys::protocols::NETLINK_NETFILTER)?,
                 changes: None,
+                ears: None,
                 settled: None,
                 links: BTreeMap::new(),
                 made: Made::default(),
@@ -80,7 +87,7 @@ impl Space {
             };
             space.made.generation = space.generation();
             space.write_sysctls(sysctls).map_err(|it| it.source)?;
-            space.route.change(vec![route::link_up("lo", 1)]).map_err(|it| it.source)?;
+            space.route.change(vec![route::link_up("lo", LOOPBACK)]).map_err(|it| it.source)?;
             Ok(space)
         };
         on_a_thread(make)
@@ -93,6 +100,7 @@ impl Space {
             route: Netlink::new(netlink_sys::protocols::NETLINK_ROUTE)?,
             filter: Netlink::new(netlink_sys::protocols::NETLINK_NETFILTER)?,
             changes: None,
+            ears: None,
             settled: None,
             links: BTreeMap::new(),
             made: Made::default(),
@@ -138,6 +146,28 @@ impl Space {
         Ok(())
     }
 
+    /// Takes away tables that are not ours.
+    pub(super) fn delete_tables(&self, tables: &[&str]) -> Result<(), Refused> {
+        let failed =
+            |it| Refused::new(format!("delete the nftables table {}", tables.join(", ")), it);
+        self.filter.transact(&nft::delete(tables)).map_err(failed)
+    }
+
+    /// Listens from now on. The calling thread is left in the namespace.
+    pub(super) fn listen(&mut self) -> io::Result<()> {
+        if self.ears.is_none() {
+            nix::sched::setns(&self.file, CloneFlags::CLONE_NEWNET)?;
+            self.ears = Some(Ears::open()?);
+        }
+        Ok(())
+    }
+
+    /// What was heard since this was last asked.
+    pub(super) fn hear(&self) -> Heard {
+        let known = Known { links: &self.links, table: &self.table, shared: self.shared };
+        self.ears.as_ref().map(|it| it.hear(&known)).unwrap_or_default()
+    }
+
     /// How the kernel tells of the table as it was made: of the same one in a namespace of its own.
     fn as_made(&self) -> io::Result<Account> {
         let mut other = Space::new(&BTreeMap::new())?;
@@ -172,37 +202,44 @@ impl Space {
             }
         };
         let (mut seen, ends) = match self.settled.take() {
-            Some((was, ends))
-                if quiet && was.links == expected.links && was.routes == expected.routes =>
-            {
-                (was, ends)
-            }
+            Some((was, ends)) if quiet && same_links_and_routes(&was, expected) => (was, ends),
             _ => self.links_and_routes(expected)?,
         };
         // Nobody tells of changed shapes.
         let shaped = expected.links.values().any(|it| it.shape != Shape::default());
-        if !shaped && (&seen.links, &seen.routes) == (&expected.links, &expected.routes) {
+        if !shaped && same_links_and_routes(&seen, expected) {
             let (links, routes) = (seen.links.clone(), seen.routes.clone());
-            let so = Namespace { links, routes, ..Namespace::default() };
+            let loopback = seen.loopback.clone();
+            let so = Namespace { links, routes, loopback, ..Namespace::default() };
             self.settled = Some((so, ends.clone()));
         }
-        seen.table = self.table_now().map_err(|it| Refused::new("read what is there", it))?;
+        (seen.table, seen.tables) =
+            self.tables_now().map_err(|it| Refused::new("read what is there", it))?;
         seen.sysctls = self.read_sysctls();
         Ok((seen, ends))
     }
 
-    /// Our table, in our terms.
-    fn table_now(&mut self) -> io::Result<Table> {
+    /// Our table, in our terms, and what others there are.
+    fn tables_now(&mut self) -> io::Result<(Table, BTreeSet<String>)> {
         let generation = self.generation();
         if generation.is_some() && generation == self.made.generation {
-            return Ok(self.made.table.clone());
+            return Ok((self.made.table.clone(), BTreeSet::new()));
         }
+        let others = if self.shared { BTreeSet::new() } else { self.other_tables()? };
         let (is, was) = (self.told()?, self.as_made()?);
         if is != was {
-            return Ok(recognize(&self.made.table, &was, &is));
+            return Ok((recognize(&self.made.table, &was, &is), others));
         }
-        self.made.generation = generation;
-        Ok(self.made.table.clone())
+        if others.is_empty() {
+            self.made.generation = generation;
+        }
+        Ok((self.made.table.clone(), others))
+    }
+
+    fn other_tables(&self) -> io::Result<BTreeSet<String>> {
+        let ours = format!("inet {}", self.table);
+        let all = self.filter.list(&nft::list_tables())?;
+        Ok(all.iter().filter_map(|it| nft::told_table(it)).filter(|it| *it != ours).collect())
     }
 
     fn links_and_routes(&mut self, expected: &Namespace) -> Result<Observed, Refused> {
@@ -235,6 +272,9 @@ impl Space {
         for message in self.route.list_routes(&route::list_addresses()).map_err(failed)? {
             let RouteNetlinkMessage::NewAddress(message) = message else { continue };
             let Some((index, address)) = route::seen_address(&message) else { continue };
+            if index == LOOPBACK && !self.shared && !address.address.is_loopback() {
+                seen.loopback.insert(address);
+            }
             let link = name_of.get(&index).and_then(|it| seen.links.get_mut(it));
             if let Some(link) = link {
                 link.addresses.insert(address);
@@ -254,6 +294,10 @@ impl Space {
         }
         Ok((seen, ends))
     }
+}
+
+fn same_links_and_routes(one: &Namespace, other: &Namespace) -> bool {
+    (&one.links, &one.routes, &one.loopback) == (&other.links, &other.routes, &other.loopback)
 }
 
 /// The table that the kernel tells of, in our terms: what is told as it was when it was made is that.

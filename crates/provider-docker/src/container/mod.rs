@@ -20,7 +20,7 @@ use bollard::query_parameters::{
 use plumb_model::event::Remote;
 use plumb_model::state::Token;
 use plumb_model::value::Value;
-use plumb_provider::{CallContext, Failure, Outcome};
+use plumb_provider::{CallContext, Failure, Outcome, ReadRequest};
 
 pub(crate) use plan::{refine, validate};
 
@@ -135,15 +135,16 @@ async fn inspect(engine: &Engine, id: &str) -> Result<Option<ContainerInspectRes
 pub(crate) async fn read(
     engine: &Engine,
     lists: &Lists,
-    prior: &Remote,
+    request: &ReadRequest,
 ) -> Result<Option<Remote>, Failure> {
+    let prior = &request.prior;
     let args = Args(&prior.attrs);
     let id = args.str("id").unwrap_or_default();
     let there = listed(&lists.containers)?;
     let Some(summary) = there.iter().find(|it| it.id.as_deref() == Some(id)) else {
         return Ok(None);
     };
-    if observe::list_suffices(args, summary) {
+    if !request.whole && observe::list_suffices(args, summary) {
         let attrs = observe::from_summary(&prior.attrs, id, summary);
         return Ok(Some(Remote { attrs, ..prior.clone() }));
     }

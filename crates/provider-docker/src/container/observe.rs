@@ -149,7 +149,7 @@ pub(super) fn settle(base: &Value, seen: &Seen) -> Value {
     let changes = seen.iter().filter_map(|(name, now)| {
         let take = match args.get(name) {
             Some(had) => LIVE.contains(name) && !same(name, had, now),
-            None => CHOSEN.contains(name),
+            None => CHOSEN.contains(name) || LIVE.contains(name),
         };
         (take || COMPUTED.contains(name)).then(|| (*name, now.clone()))
     });

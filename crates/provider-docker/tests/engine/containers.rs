@@ -395,7 +395,11 @@ async fn many_are_read_with_one_list() {
             name: world.name(&format!("c{index}")), image: busybox(), command: ["sleep", "1000"],
         };
         let container = world.make(KIND, &written).await;
-        requests.push(plumb_provider::ReadRequest { kind: Kind::new(KIND), prior: container });
+        requests.push(plumb_provider::ReadRequest {
+            kind: Kind::new(KIND),
+            prior: container,
+            whole: false,
+        });
     }
     world.docker(&["rm", "-f", &world.name("c3")]);
     let seen = world.connection.read(&requests).await;

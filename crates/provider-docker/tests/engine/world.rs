@@ -243,7 +243,7 @@ impl World {
     }
 
     pub(crate) async fn read(&self, kind: &str, prior: &Remote) -> Option<Remote> {
-        let request = ReadRequest { kind: Kind::new(kind), prior: prior.clone() };
+        let request = ReadRequest { kind: Kind::new(kind), prior: prior.clone(), whole: true };
         let mut answers = self.connection.read(&[request]).await;
         assert_eq!(answers.len(), 1);
         let seen = answers.remove(0).unwrap()?;

@@ -5,6 +5,8 @@ use std::os::fd::OwnedFd;
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use plumb_model::value::Value;
+use plumb_netns::beside::beside;
+use plumb_netns::client::Follower;
 use plumb_netns::cloud::{Cloud, Key};
 use plumb_netns::spec::{Interface, Kind, Spec};
 use plumb_netns::wire::{Given, Object, Reply, Request};
@@ -59,6 +61,27 @@ impl Door for Holder {
         Ok(world.running.then(|| Box::new(wire) as Box<dyn Line>))
     }
 
+    fn open_to_change(&self) -> Result<Option<Box<dyn Line>>, Broken> {
+        match self.kept()?.is_empty() {
+            true => self.open(),
+            false => self.start().map(Some),
+        }
+    }
+
+    fn kept(&self) -> Result<Vec<(Spec, String)>, Broken> {
+        let world = self.world();
+        let names = world.cloud.names(Kind::Snapshot);
+        let entries = names.iter().filter_map(|it| world.cloud.get(Kind::Snapshot, it));
+        Ok(entries.map(|it| (it.spec.clone(), it.token.clone())).collect())
+    }
+
+    fn follow(&self) -> Result<Option<Follower>, Broken> {
+        match self.world().running {
+            true => Err("it tells nothing".into()),
+            false => Ok(None),
+        }
+    }
+
     fn start(&self) -> Result<Box<dyn Line>, Broken> {
         let mut world = self.world();
         if !world.running {
@@ -110,6 +133,10 @@ impl World {
                 Reply::Objects(vec![found.and_then(|(kind, name)| self.see(kind, &name))])
             }
             Request::List { kind } => Reply::Names(self.cloud.names(*kind)),
+            Request::Beside { ours } => {
+                Reply::Beside(beside(&self.cloud, &ours.iter().cloned().collect()))
+            }
+            Request::Follow => Reply::Following,
             Request::Enter { .. } => Reply::Entered,
             Request::Logs { host, limit } => Reply::Text(format!("{limit} bytes of {host}")),
         }

@@ -13,34 +13,39 @@ use super::holder::{Holder, shown};
 use super::{at, blocks, call, config, schema_of, text, text_set, texts};
 use crate::provider::CloudConnection;
 
-type Written = Vec<(&'static str, Value)>;
+pub(super) type Written = Vec<(&'static str, Value)>;
 
 async fn make(cloud: &CloudConnection, step: u32, kind: &str, written: Written) -> Outcome {
     let (planned, _) = conformance::plan(&schema_of(kind), &config(kind, written), None);
     cloud.create(&call(step), &Kind::new(kind), &planned).await
 }
 
-async fn made(cloud: &CloudConnection, step: u32, kind: &str, written: Written) -> Remote {
+pub(super) async fn made(
+    cloud: &CloudConnection,
+    step: u32,
+    kind: &str,
+    written: Written,
+) -> Remote {
     match make(cloud, step, kind, written).await {
         Outcome { left: Effect::Made(it), failure: None, lost: false } => it,
         other => panic!("{kind}: {other:?}"),
     }
 }
 
-fn request(kind: &str, prior: &Remote) -> ReadRequest {
-    ReadRequest { kind: Kind::new(kind), prior: prior.clone() }
+pub(super) fn request(kind: &str, prior: &Remote) -> ReadRequest {
+    ReadRequest { kind: Kind::new(kind), prior: prior.clone(), whole: true }
 }
 
-fn network(name: &str, subnet: &str) -> Written {
+pub(super) fn network(name: &str, subnet: &str) -> Written {
     vec![("name", text(name)), ("subnet", text(subnet))]
 }
 
-fn host(name: &str) -> Written {
+pub(super) fn host(name: &str) -> Written {
     vec![("name", text(name)), ("interface", blocks(vec![vec![("network", text("lan"))]]))]
 }
 
 /// A private and an external network, a router between them, a group, a port and a host.
-async fn lab(cloud: &CloudConnection) {
+pub(super) async fn lab(cloud: &CloudConnection) {
     let mut outside = network("world", "198.51.100.0/24");
     outside.push(("external", text("isolated")));
     let foot = vec![("router", text("r")), ("network", text("lan"))];

@@ -87,7 +87,7 @@ fn a_run_that_ends_well() {
     );
     assert_eq!(lease.checkpoint(&state).expect("folded"), 1);
     lease.close().expect("closed");
-    assert_eq!(place.names(), ["terraform.tfstate"]);
+    assert_eq!(place.names(), [".terraform.tfstate.history", "terraform.tfstate"]);
 
     let Opened { state: again, mut lease, recovery } = place.open();
     assert_eq!((content(&again), recovery), (content(&state), Recovery::default()));
@@ -97,7 +97,10 @@ fn a_run_that_ends_well() {
     record(&mut state, &mut lease, &[output("a", 3)]);
     assert_eq!(lease.checkpoint(&state).expect("folded"), 3);
     drop(lease);
-    assert_eq!(place.names(), ["terraform.tfstate", "terraform.tfstate.backup"]);
+    assert_eq!(
+        place.names(),
+        [".terraform.tfstate.history", "terraform.tfstate", "terraform.tfstate.backup"]
+    );
     let backup = fs::read(place.file("terraform.tfstate.backup")).expect("a backup");
     assert_eq!(v4::read(&backup, &schemas()).expect("whole").serial, 1);
     assert_eq!(content(&place.store.read_only().expect("readable").0), content(&state));
@@ -119,6 +122,34 @@ fn looking_leaves_no_trace() {
 }
 
 #[test]
+fn the_history_tells_who_did_what() {
+    let place = Place::new();
+    let Opened { mut state, mut lease, .. } = place.open();
+    record(&mut state, &mut lease, &[output("a", 1)]);
+    lease.checkpoint(&state).expect("folded");
+    let object = crate::testing::life(7, 400, &mut plumb_model::state::State::default());
+    let objects: Vec<Event> =
+        object.into_iter().filter(|it| matches!(it, Event::Recorded { .. })).collect();
+    record(&mut state, &mut lease, &objects);
+    let key = state.objects.keys().next().expect("one").clone();
+    record(&mut state, &mut lease, &[Event::Vanished { key: key.clone() }]);
+    lease.checkpoint(&state).expect("folded");
+    lease.close().expect("closed");
+    let path = camino::Utf8PathBuf::from_path_buf(place.file("terraform.tfstate")).expect("text");
+    let told = crate::history::read(&path).expect("readable");
+    assert_eq!(told.iter().map(|it| it.serial).collect::<Vec<_>>(), [1, 2]);
+    assert_eq!(told[0].lineage, *state.lineage);
+    assert!(told[0].drifted.is_empty() && told[0].who.contains('@'), "{told:?}");
+    let gone = crate::history::Drifted { address: key.to_string(), class: "deleted".into() };
+    assert_eq!(told[1].drifted, [gone]);
+    // A line that was torn is left out; the rest counts.
+    let file = path.with_file_name(".terraform.tfstate.history");
+    let text = fs::read_to_string(&file).expect("there");
+    fs::write(&file, format!("{}{{\"time\": \"2", text)).expect("writable");
+    assert_eq!(crate::history::read(&path).expect("readable"), told);
+}
+
+#[test]
 fn the_serial_grows_only_with_the_content() {
     let place = Place::new();
     let Opened { mut state, mut lease, .. } = place.open();
@@ -129,7 +160,7 @@ fn the_serial_grows_only_with_the_content() {
     record(&mut state, &mut lease, &[output("a", 2), output("a", 1)]);
     assert_eq!(lease.checkpoint(&state).expect("folded"), 1);
     drop(lease);
-    assert_eq!(place.names(), ["terraform.tfstate"]);
+    assert_eq!(place.names(), [".terraform.tfstate.history", "terraform.tfstate"]);
 }
 
 #[test]

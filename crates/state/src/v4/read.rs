@@ -299,7 +299,7 @@ fn aside(json: &str, schema: &ResourceSchema, types: &Types) -> Option<Value> {
         Some((Arc::<str>::from(name), decode(value.get(), ty, types).ok()?))
     });
     let items: Vec<(Arc<str>, Value)> = items.collect::<Option<_>>()?;
-    (!items.is_empty()).then(|| Value::object(items))
+    Some(Value::object(items))
 }
 
 impl<'a> Shared<'a> {

@@ -280,8 +280,9 @@ fn instance(
 
 /// Some attributes of an object, each as its type has it.
 fn aside(unmanaged: &Value, ty: Option<&Type>, out: &mut String) {
+    out.push('{');
     for (i, (name, value)) in unmanaged.as_map().into_iter().flatten().enumerate() {
-        out.push(if i == 0 { '{' } else { ',' });
+        out.push_str(if i > 0 { "," } else { "" });
         write_string(name, out);
         out.push(':');
         match ty.and_then(|it| it.attribute(name)) {

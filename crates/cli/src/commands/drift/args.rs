@@ -1,0 +1,73 @@
+//! The options of `drift`.
+
+use clap::Args;
+
+use crate::args::{VarFlags, ViewFlags};
+
+/// Where a report goes: standard output, or a file.
+const TO: &str = "FILE";
+
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct DriftArgs {
+    /// Tell drift from what the configuration asks for by itself: exit code 0 for neither, 2 for drift, 4 for pending changes, 6 for both
+    #[arg(long)]
+    pub(crate) detailed: bool,
+    /// Accepted for compatibility: 0 without drift, 2 with drift, 1 for errors is what is returned anyway
+    #[arg(long)]
+    pub(crate) detailed_exitcode: bool,
+    /// Limit the look to the given module, resource, or resource instance. May be given more than once
+    #[arg(long, value_name = "RESOURCE")]
+    pub(crate) target: Vec<String>,
+    /// Leave out the given module, resource, or resource instance. May be given more than once
+    #[arg(long, value_name = "RESOURCE")]
+    pub(crate) exclude: Vec<String>,
+    /// Let the drift at this address not count in this run; "*" stands for any text. May be given more than once
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) ignore: Vec<String>,
+    /// Do not look for what stands beside our objects (-foreign=false)
+    #[arg(long, value_name = "BOOL")]
+    pub(crate) foreign: Option<bool>,
+    /// Write the drift that is found at this address into drift.plumb.hcl as accepted; "*" stands for any text. Needs -reason
+    #[arg(long, value_name = "ADDRESS")]
+    pub(crate) accept: Vec<String>,
+    /// Why the drift is accepted
+    #[arg(long, value_name = "TEXT")]
+    pub(crate) reason: Option<String>,
+    /// The last day on which it is accepted, such as 2026-12-31, or "never"; in 30 days if left out
+    #[arg(long, value_name = "DAY")]
+    pub(crate) expires: Option<String>,
+    /// The JSON report of an earlier run: what it found already keeps the time at which it was first seen. A file that does not exist yet counts as empty
+    #[arg(long, value_name = TO)]
+    pub(crate) previous: Option<String>,
+    /// Write the report as JSON, to standard output or to a file
+    #[arg(long, value_name = TO, num_args = 0..=1, require_equals = true, default_missing_value = "-")]
+    pub(crate) json: Option<String>,
+    /// Write the report as JSON to a file, beside what people read
+    #[arg(long, value_name = TO)]
+    pub(crate) json_into: Option<String>,
+    /// Write the report as Markdown, to standard output or to a file
+    #[arg(long, value_name = TO, num_args = 0..=1, require_equals = true, default_missing_value = "-")]
+    pub(crate) markdown: Option<String>,
+    /// Write the report as JUnit XML, to standard output or to a file
+    #[arg(long, value_name = TO, num_args = 0..=1, require_equals = true, default_missing_value = "-")]
+    pub(crate) junit_xml: Option<String>,
+    /// Write the report as SARIF 2.1.0, to standard output or to a file
+    #[arg(long, value_name = TO, num_args = 0..=1, require_equals = true, default_missing_value = "-")]
+    pub(crate) sarif: Option<String>,
+    /// Write metrics for the textfile collector of Prometheus
+    #[arg(long, value_name = TO)]
+    pub(crate) prometheus: Option<String>,
+    /// Limit the number of concurrent operations
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub(crate) parallelism: usize,
+    #[command(flatten)]
+    pub(crate) vars: VarFlags,
+    /// Path to the state file, "terraform.tfstate" unless said otherwise
+    #[arg(long, value_name = "PATH")]
+    pub(crate) state: Option<String>,
+    /// Accepted for compatibility: a look takes no lock
+    #[arg(long, value_name = "BOOL")]
+    pub(crate) lock: Option<bool>,
+    #[command(flatten)]
+    pub(crate) view: ViewFlags,
+}
