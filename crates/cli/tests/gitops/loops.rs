@@ -19,6 +19,12 @@ fn a_new_commit_is_applied_and_recorded() {
     assert_eq!(last["lineage"], world.state()["lineage"]);
     assert_eq!(last["serial"], world.state()["serial"]);
     assert_eq!(last["plan"].as_str().map(str::len), Some(64));
+    // The state's own history knows which commit it was.
+    let files = std::fs::read_dir(world.path("loop/tree")).unwrap().flatten();
+    let history: Vec<_> =
+        files.map(|it| it.path()).filter(|it| it.to_string_lossy().contains("history")).collect();
+    let told = std::fs::read_to_string(&history[0]).unwrap();
+    assert!(told.contains(&first) && told.contains(&second), "{told}");
 }
 
 #[test]
