@@ -106,7 +106,10 @@ pub enum Seen {
     /// The repository shows this commit; none: what was followed is gone.
     Head(Option<String>),
     /// The repository could not be asked.
-    LookFailed,
+    LookFailed {
+        /// Whether what was fetched before is at hand, so that drift can be looked for.
+        at_hand: bool,
+    },
     /// Whether the commit is signed as it has to be.
     Verified(Result<(), String>),
     /// Whether it descends.
@@ -204,9 +207,13 @@ impl Loop {
     pub fn see(&mut self, seen: Seen, now: Time) {
         match (self.stage.clone(), seen) {
             (Stage::Look, Seen::Head(Some(head))) => self.head(head, now),
-            (Stage::Look, Seen::Head(None) | Seen::LookFailed) => {
+            (Stage::Look, Seen::Head(None) | Seen::LookFailed { at_hand: true }) => {
                 self.worse(Verdict::Failed);
                 self.consider(now);
+            }
+            (Stage::Look, Seen::LookFailed { at_hand: false }) => {
+                self.worse(Verdict::Failed);
+                self.rest(now);
             }
             (Stage::Verify(commit), Seen::Verified(Ok(()))) => {
                 let compare = self.pace.forward_only && self.memory.accepted.is_some();

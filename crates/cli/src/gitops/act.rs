@@ -154,13 +154,15 @@ impl<'a> Actor<'a> {
         };
         let looked = tokio::select! {
             it = looking => it.unwrap_or_else(|error| Err(error.to_string())),
-            () = interrupted => return Seen::LookFailed,
+            () = interrupted => return Seen::LookFailed { at_hand: false },
         };
         let view = match looked {
             Ok(view) => view,
             Err(why) => {
                 self.say_once(format!("The repository could not be asked: {why}."));
-                return Seen::LookFailed;
+                let mirror = self.config.workdir.join("mirror.git");
+                self.view = git::at_hand(&self.config.remote, &mirror);
+                return Seen::LookFailed { at_hand: self.view.is_some() };
             }
         };
         self.tag = match &self.config.follow {

@@ -81,6 +81,15 @@ pub(super) fn look(remote: &Remote, mirror: &Path, wanted: &[String]) -> Result<
     }
 }
 
+/// What was fetched before, without its names: they may be others by now.
+pub(super) fn at_hand(remote: &Remote, mirror: &Path) -> Option<View> {
+    if local(&remote.url).is_some() {
+        return None;
+    }
+    let repo = gix::open_opts(mirror, gix::open::Options::isolated()).ok()?;
+    Some(View { repo, refs: BTreeMap::new() })
+}
+
 /// The path of a repository on this machine: not a URL, and not `host:path` either.
 pub(super) fn local(url: &str) -> Option<PathBuf> {
     if let Some(path) = url.strip_prefix("file://") {

@@ -123,10 +123,11 @@ fn a_branch_that_is_gone_destroys_nothing() {
     assert_eq!(world.kept("a").as_deref(), Some("1"));
     run(world.git(&["push", "-q", "origin", "HEAD:main"]));
     world.round(0);
-    let mut gone = World::new("auto", "");
-    gone.url = "/nowhere/at/all".to_owned();
-    let said = gone.round(1);
+    // The whole repository is away.
+    std::fs::rename(world.path("origin.git"), world.path("away.git")).unwrap();
+    let said = world.round(1);
     assert!(said.contains("The repository could not be asked"), "{said}");
+    assert_eq!(world.kept("a").as_deref(), Some("1"));
 }
 
 #[test]

@@ -133,6 +133,15 @@ fn a_branch_that_is_gone_changes_nothing() {
 }
 
 #[test]
+fn drift_is_looked_for_while_the_repository_is_away() {
+    let mut it = settled();
+    let away = |at_hand| Some(Seen::LookFailed { at_hand });
+    live(&mut it, 1700, vec![("look", away(false)), ("rest 1730", None)]);
+    live(&mut it, 1730, vec![("look", away(true)), ("plan a", None)]);
+    assert_eq!(it.verdict(), Verdict::Failed);
+}
+
+#[test]
 fn approval_is_waited_for_with_the_same_plan() {
     let mut it = Loop::new(PACE, Memory::default());
     live(
@@ -280,7 +289,7 @@ fn any_life() {
             let seen = match &next {
                 Next::Look => match some(8) {
                     0 => Seen::Head(None),
-                    1 => Seen::LookFailed,
+                    1 => Seen::LookFailed { at_hand: some(2) == 0 },
                     _ => Seen::Head(Some(format!("c{}", some(4)))),
                 },
                 Next::Verify(commit) => match some(3) {
