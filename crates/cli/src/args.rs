@@ -37,6 +37,8 @@ pub(crate) enum Verb {
     Fmt(FmtArgs),
     /// Remove a stuck lock on the current workspace
     ForceUnlock(ForceUnlockArgs),
+    /// Follow a git repository: plan each new commit, and apply it under a policy
+    Gitops(crate::gitops::args::GitopsArgs),
     /// Generate a Graphviz graph of the steps in an operation
     Graph(GraphArgs),
     /// Associate existing infrastructure with a resource

@@ -260,7 +260,7 @@ pub(crate) fn store_error(error: &StoreError) -> Diagnostic {
 }
 
 /// `10s`, `1m30s`, `500ms`
-fn duration(text: &str) -> Option<Duration> {
+pub(crate) fn duration(text: &str) -> Option<Duration> {
     let mut total = Duration::ZERO;
     let mut rest = text;
     if text == "0" {

@@ -6,6 +6,7 @@ mod argv;
 mod commands;
 mod context;
 mod files;
+mod gitops;
 mod help;
 mod hidden;
 mod html;
