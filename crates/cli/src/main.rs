@@ -10,6 +10,7 @@ mod hidden;
 mod load;
 mod planfile;
 mod planning;
+mod policy;
 mod screen;
 mod ui;
 mod usage;
@@ -29,6 +30,8 @@ pub(crate) const TERRAFORM_VERSION: &str = "1.11.4";
 
 /// When the work was ended by a signal.
 pub(crate) const INTERRUPTED: i32 = 130;
+/// When policies refused a plan.
+pub(crate) const REFUSED: i32 = 3;
 
 fn main() {
     if let Some(code) = hidden::run() {

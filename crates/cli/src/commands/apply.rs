@@ -7,6 +7,7 @@ use plumb_engine::{Applied, ApplyRequest, Engine, Interrupt, Observer, PlanOutco
 use plumb_lang::Inputs;
 use plumb_model::state::State;
 use plumb_planner::PlanMode;
+
 use plumb_report::{
     Counts, Operation, complete_text, outputs_line, outputs_text, plan_lines, planned_outputs_line,
     summary_json_line,
@@ -16,10 +17,11 @@ use plumb_state::{Lease, Opened};
 use crate::args::ApplyArgs;
 use crate::context::{Context, store_error};
 use crate::planning::{self, Asked, Prepared};
+use crate::policy::Policies;
 use crate::screen::Screen;
 use crate::ui::now;
 use crate::variables::Typed;
-use crate::{INTERRUPTED, planfile};
+use crate::{INTERRUPTED, REFUSED, planfile, policy};
 
 /// What is there to work with once a plan is made.
 struct Ready {
@@ -40,13 +42,19 @@ pub(crate) async fn apply(
     let engine = context.engine(args.plan.parallelism);
     let interrupt = planning::interrupts();
     let screen: Arc<dyn Observer> = Screen::new(&context.ui);
+    let policies = policy::read(context, &args.policy)?;
     let ready = match &args.plan_file {
         Some(path) => {
             refuse_with_file(args, typed, forced)?;
-            from_file(context, &engine, args, path)?
+            let ready = from_file(context, &engine, args, path)?;
+            match judged(context, &engine, policies, ready)? {
+                Some(ready) => ready,
+                None => return Ok(REFUSED),
+            }
         }
         None => {
-            let made = fresh(context, &engine, args, typed, forced, &screen, &interrupt).await?;
+            let made =
+                fresh(context, &engine, args, typed, forced, policies, &screen, &interrupt).await?;
             match made {
                 Ok(ready) => ready,
                 Err(code) => return Ok(code),
@@ -118,6 +126,23 @@ fn from_file(
     }
 }
 
+/// Holds the plan against the policies. None: they refuse it, and nobody holds the lock any more.
+fn judged(
+    context: &Context,
+    engine: &Engine,
+    policies: Option<Policies>,
+    ready: Ready,
+) -> Result<Option<Ready>, Diagnostics> {
+    let Ready { prepared, outcome, .. } = &ready;
+    match policy::refuses(context, policies, prepared, &outcome.planned, engine.schemas()) {
+        Ok(false) => Ok(Some(ready)),
+        refused => {
+            close(context, ready.lease);
+            refused.map(|_| None)
+        }
+    }
+}
+
 /// Makes a plan and asks whether it is to be carried out. The inner error is an exit code.
 async fn fresh(
     context: &Context,
@@ -125,6 +150,7 @@ async fn fresh(
     args: &ApplyArgs,
     typed: &[Typed],
     forced: Option<PlanMode>,
+    policies: Option<Policies>,
     screen: &Arc<dyn Observer>,
     interrupt: &Interrupt,
 ) -> Result<Result<Ready, i32>, Diagnostics> {
@@ -182,6 +208,7 @@ async fn fresh(
     let at_once = args.auto_approve && planning::changes_something(plan, mode);
     context.ui.diagnostics(&planning::notes(plan, at_once));
     let ready = Ready { prepared, outcome, state, lease };
+    let Some(ready) = judged(context, engine, policies, ready)? else { return Ok(Err(REFUSED)) };
     if args.auto_approve || !planning::changes_something(&ready.outcome.planned.plan, mode) {
         return Ok(Ok(ready));
     }

@@ -13,7 +13,7 @@ use crate::planning::{self, Asked};
 use crate::screen::Screen;
 use crate::ui::now;
 use crate::variables::Typed;
-use crate::{INTERRUPTED, planfile};
+use crate::{INTERRUPTED, REFUSED, planfile, policy};
 
 /// Shows what would be done.
 pub(crate) async fn plan(
@@ -29,6 +29,7 @@ pub(crate) async fn plan(
         )]);
     }
     let mode = planning::mode(&args.plan)?;
+    let policies = policy::read(context, &args.policy)?;
     let asked = Asked {
         verb: "plan",
         flags: &args.plan,
@@ -40,7 +41,7 @@ pub(crate) async fn plan(
     let prepared = planning::prepare(context, &asked)?;
     let engine = context.engine(args.plan.parallelism);
     let schemas = engine.schemas().clone();
-    let store = context.store(&prepared.backend, &BackupFlags::default(), schemas);
+    let store = context.store(&prepared.backend, &BackupFlags::default(), schemas.clone());
     let opened = context.open(&store, &args.state, "OperationTypePlan")?;
     let interrupt = planning::interrupts();
     let screen: Arc<dyn Observer> = Screen::new(&context.ui);
@@ -72,6 +73,10 @@ pub(crate) async fn plan(
         planning::show(context, plan, &prepared.program, mode);
     }
     context.ui.diagnostics(&planning::notes(plan, false));
+    // What is refused is not saved: nobody is to carry it out later.
+    if policy::refuses(context, policies, &prepared, &outcome.planned, &schemas)? {
+        return Ok(REFUSED);
+    }
     if let Some(path) = &args.out {
         planfile::write(path, &prepared, &opened.state, &outcome)?;
     }
