@@ -117,7 +117,7 @@ fn diagnostic(
     let diagnostic = match verdict.ruling {
         Ruling::Refused => Diagnostic::error(format!("Refused by policy {}", verdict.rule), detail),
         Ruling::Warned => {
-            Diagnostic::warning(format!("Warning of policy {}", verdict.rule), detail)
+            Diagnostic::warning(format!("Noticed by policy {}", verdict.rule), detail)
         }
     };
     let Some(address) = &verdict.address else { return diagnostic };
