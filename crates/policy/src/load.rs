@@ -81,6 +81,11 @@ impl Policies {
                     Ok(verdicts) => found.extend(verdicts),
                     Err(message) => faults.push(Fault::of(&rule.file, message)),
                 },
+                Err(error) if error.to_string().contains("exceeded time limit") => {
+                    let limit = TIME_MAX.as_secs();
+                    let message = format!("The rule {} takes more than {limit} s.", rule.name);
+                    faults.push(Fault::of(&rule.file, message));
+                }
                 Err(error) => faults.push(Fault::said(&error.to_string(), &self.texts)),
             }
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use plumb_diag::{Diagnostic, Diagnostics};
-use plumb_engine::{Applied, ApplyRequest, Engine, Interrupt, Observer, PlanOutcome};
+use plumb_engine::{ApplyRequest, Engine, Interrupt, Observer, PlanOutcome};
 use plumb_lang::Inputs;
 use plumb_model::state::State;
 use plumb_planner::PlanMode;
@@ -14,6 +14,7 @@ use plumb_report::{
 };
 use plumb_state::{Lease, Opened};
 
+use super::ended::{incomplete, remains, skipped};
 use crate::args::ApplyArgs;
 use crate::context::{Context, store_error};
 use crate::planning::{self, Asked, Prepared};
@@ -43,23 +44,25 @@ pub(crate) async fn apply(
     let interrupt = planning::interrupts();
     let screen: Arc<dyn Observer> = Screen::new(&context.ui);
     let policies = policy::read(context, &args.policy)?;
-    let ready = match &args.plan_file {
+    let made = match &args.plan_file {
         Some(path) => {
             refuse_with_file(args, typed, forced)?;
-            let ready = from_file(context, &engine, args, path)?;
-            match judged(context, &engine, policies, ready)? {
-                Some(ready) => ready,
-                None => return Ok(REFUSED),
-            }
+            Ok(from_file(context, &engine, args, path, &interrupt)?)
         }
-        None => {
-            let made =
-                fresh(context, &engine, args, typed, forced, policies, &screen, &interrupt).await?;
-            match made {
-                Ok(ready) => ready,
-                Err(code) => return Ok(code),
-            }
-        }
+        None => fresh(context, &engine, args, typed, forced, &screen, &interrupt).await?,
+    };
+    let ready = match made {
+        Ok(ready) => ready,
+        Err(code) => return Ok(code),
+    };
+    let Some(ready) = judged(context, &engine, policies, ready)? else { return Ok(REFUSED) };
+    let approved = match &args.plan_file {
+        Some(_) => Ok(ready),
+        None => approved(context, args, ready, &interrupt).await?,
+    };
+    let ready = match approved {
+        Ok(ready) => ready,
+        Err(code) => return Ok(code),
     };
     carry_out(context, &engine, args, ready, &screen, &interrupt).await
 }
@@ -108,6 +111,7 @@ fn from_file(
     engine: &Engine,
     args: &ApplyArgs,
     path: &str,
+    interrupt: &Interrupt,
 ) -> Result<Ready, Diagnostics> {
     let mut saved = planfile::read(path, engine.schemas())?;
     context.ui.show_from(&saved.prepared.loaded.sources);
@@ -115,7 +119,8 @@ fn from_file(
         saved.prepared.backend.path = state.as_str().into();
     }
     let store = context.store(&saved.prepared.backend, &args.backup, engine.schemas().clone());
-    let Opened { state, lease, .. } = context.open(&store, &args.state, "OperationTypeApply")?;
+    let Opened { state, lease, .. } =
+        context.open_unless(interrupt, &store, &args.state, "OperationTypeApply")?;
     let outcome = saved.check(&state).and_then(|()| saved.plan(&state, engine.schemas()));
     match outcome {
         Ok(outcome) => Ok(Ready { prepared: saved.prepared, outcome, state, lease }),
@@ -143,14 +148,13 @@ fn judged(
     }
 }
 
-/// Makes a plan and asks whether it is to be carried out. The inner error is an exit code.
+/// Makes a plan and shows it. The inner error is an exit code.
 async fn fresh(
     context: &Context,
     engine: &Arc<Engine>,
     args: &ApplyArgs,
     typed: &[Typed],
     forced: Option<PlanMode>,
-    policies: Option<Policies>,
     screen: &Arc<dyn Observer>,
     interrupt: &Interrupt,
 ) -> Result<Result<Ready, i32>, Diagnostics> {
@@ -178,7 +182,8 @@ async fn fresh(
     };
     let prepared = planning::prepare(context, &asked)?;
     let store = context.store(&prepared.backend, &args.backup, engine.schemas().clone());
-    let Opened { state, lease, .. } = context.open(&store, &args.state, "OperationTypeApply")?;
+    let Opened { state, lease, .. } =
+        context.open_unless(interrupt, &store, &args.state, "OperationTypeApply")?;
     let outcome = match planning::make(engine, &prepared, &state, screen, interrupt).await {
         Ok(Some(outcome)) => outcome,
         Ok(None) => {
@@ -207,8 +212,17 @@ async fn fresh(
     }
     let at_once = args.auto_approve && planning::changes_something(plan, mode);
     context.ui.diagnostics(&planning::notes(plan, at_once));
-    let ready = Ready { prepared, outcome, state, lease };
-    let Some(ready) = judged(context, engine, policies, ready)? else { return Ok(Err(REFUSED)) };
+    Ok(Ok(Ready { prepared, outcome, state, lease }))
+}
+
+/// Asks whether the plan is to be carried out, if somebody is to be asked. The inner error is an exit code.
+async fn approved(
+    context: &Context,
+    args: &ApplyArgs,
+    ready: Ready,
+    interrupt: &Interrupt,
+) -> Result<Result<Ready, i32>, Diagnostics> {
+    let mode = ready.prepared.options.mode;
     if args.auto_approve || !planning::changes_something(&ready.outcome.planned.plan, mode) {
         return Ok(Ok(ready));
     }
@@ -344,19 +358,6 @@ async fn carry_out(
     Ok(0)
 }
 
-/// What is said after an apply with `-target`.
-fn incomplete() -> Diagnostic {
-    Diagnostic::warning(
-        "Applied changes may be incomplete",
-        "The plan was created with the -target option in effect, so some changes requested in the \
-         configuration may have been ignored and the output values may not be fully updated. Run \
-         the following command to verify that no other changes are pending:\n    plumb plan\n\n\
-         Note that the -target option is not suitable for routine use, and is provided only for \
-         exceptional situations such as recovering from errors or mistakes, or when plumb \
-         specifically suggests to use it as part of an error message.",
-    )
-}
-
 /// `-state-out`
 fn copy_to(
     context: &Context,
@@ -370,51 +371,6 @@ fn copy_to(
         let detail = format!("{path} could not be written: {error}.");
         vec![Diagnostic::error("Failed to write the state", detail)]
     })
-}
-
-/// What was left undone because something before it failed.
-fn skipped(applied: &Applied) -> String {
-    if applied.skipped.is_empty() {
-        return String::new();
-    }
-    let names: Vec<String> = applied.skipped.iter().map(|it| format!("  - {it}")).collect();
-    format!("\nNot done, because something before it failed:\n{}", shortened(names))
-}
-
-fn remains(applied: &Applied) -> String {
-    let mut text = String::from("\nInterrupted. The state is saved and the lock is released.");
-    let left: Vec<String> =
-        applied.remaining.iter().chain(&applied.skipped).map(|it| format!("  - {it}")).collect();
-    if left.is_empty() && applied.in_doubt == 0 {
-        text += " Nothing remains to be done.";
-    }
-    if !left.is_empty() {
-        text += &format!(
-            " {} not begun:\n{}",
-            of(left.len(), "operation was", "operations were"),
-            shortened(left)
-        );
-    }
-    if applied.in_doubt > 0 {
-        text += &format!(
-            "\n{} not waited for; the next run looks into what became of it.",
-            of(applied.in_doubt, "operation was", "operations were")
-        );
-    }
-    text
-}
-
-fn of(count: usize, one: &str, many: &str) -> String {
-    if count == 1 { format!("1 {one}") } else { format!("{count} {many}") }
-}
-
-fn shortened(mut names: Vec<String>) -> String {
-    let count = names.len();
-    if count > 20 {
-        names.truncate(20);
-        names.push(format!("  … and {} more", count - 20));
-    }
-    names.join("\n")
 }
 
 fn close(context: &Context, lease: Lease) {

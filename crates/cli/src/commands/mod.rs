@@ -3,6 +3,7 @@
 pub(crate) mod about;
 mod apply;
 mod console;
+mod ended;
 mod enter;
 mod fmt;
 mod import;
