@@ -132,6 +132,9 @@ pub(crate) struct PlanFlags {
     /// Skip checking for external changes to remote objects while creating the plan (-refresh=false)
     #[arg(long, value_name = "BOOL")]
     pub(crate) refresh: Option<bool>,
+    /// Only repair what drifted; what the configuration asks for by itself waits
+    #[arg(long)]
+    pub(crate) drift_only: bool,
     /// Force replacement of a particular resource instance using its resource address
     #[arg(long, value_name = "RESOURCE")]
     pub(crate) replace: Vec<String>,

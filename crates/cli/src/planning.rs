@@ -171,6 +171,15 @@ fn options(asked: &Asked<'_>) -> Result<Options, Diagnostics> {
              planning mode.",
         ));
     }
+    if asked.flags.drift_only
+        && (asked.mode != PlanMode::Normal || asked.flags.refresh == Some(false))
+    {
+        errors.push(Diagnostic::error(
+            "Incompatible plan mode options",
+            "-drift-only repairs what drifted: it looks at the world, and it goes with none of \
+             -destroy, -refresh-only and -refresh=false.",
+        ));
+    }
     if !errors.is_empty() {
         return Err(errors);
     }
@@ -180,6 +189,7 @@ fn options(asked: &Asked<'_>) -> Result<Options, Diagnostics> {
         targets,
         replace,
         imports: Vec::new(),
+        drift_only: asked.flags.drift_only,
     })
 }
 

@@ -70,6 +70,11 @@ impl Connections {
         failed.collect()
     }
 
+    /// What was reached is reached anew when it is needed.
+    pub(crate) fn forget(&self) {
+        self.open().clear();
+    }
+
     fn open(&self) -> MutexGuard<'_, Open> {
         self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -221,7 +221,7 @@ impl<'a> Driver<'a> {
             Some(failure) if lost => self.run.lose(work.token, failure),
             failure => {
                 let finished = self.run.finish(work.token, left, failure);
-                self.batch.push(finished);
+                self.batch.extend(finished);
             }
         }
     }

@@ -4,6 +4,7 @@
 //! providers exist, nor terminals: what a person may want to see goes to an [`Observer`].
 
 mod apply;
+mod around;
 mod ask;
 mod call;
 mod conform;
@@ -27,6 +28,7 @@ use plumb_provider::{Connection, Edge, Failure, Provider};
 use tokio::sync::{Semaphore, SemaphorePermit, watch};
 
 pub use apply::{Applied, ApplyRequest};
+pub use around::Providers;
 pub use failures::store_error;
 pub use journal::Journal;
 pub use observe::{Notice, Observer, Silent};

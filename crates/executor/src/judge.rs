@@ -3,7 +3,7 @@
 use plumb_diag::Diagnostic;
 use plumb_model::event::{Effect, Intended, Remote};
 use plumb_model::plan::Op;
-use plumb_model::propose::{admits, managed_in_either, mask};
+use plumb_model::propose::{admits, managed_in_either, mask, unmanaged};
 use plumb_model::state::Token;
 use plumb_model::value::{Value, convert};
 
@@ -22,14 +22,21 @@ pub(crate) enum Verdict {
 }
 
 impl Run<'_> {
-    /// What a call left, without what is not managed.
-    pub(crate) fn masked(&self, token: Token, left: Effect, failed: bool) -> Effect {
-        let Effect::Made(remote) = left else { return left };
-        let Some(intent) = self.state.in_doubt.get(&token) else { return Effect::Made(remote) };
+    /// What a call left, without what is not managed, and what that is.
+    pub(crate) fn masked(
+        &self,
+        token: Token,
+        left: Effect,
+        failed: bool,
+    ) -> (Effect, Option<Value>) {
+        let Effect::Made(remote) = left else { return (left, None) };
+        let Some(intent) = self.state.in_doubt.get(&token) else {
+            return (Effect::Made(remote), None);
+        };
         let resource = &intent.action.addr().resource;
         let schema =
             self.input.schemas.resource(&intent.provider.source, resource.mode, &resource.kind);
-        let Some(schema) = schema else { return Effect::Made(remote) };
+        let Some(schema) = schema else { return (Effect::Made(remote), None) };
         let stored;
         let managed = match &intent.action {
             Intended::Delete { key } => {
@@ -48,8 +55,9 @@ impl Run<'_> {
         };
         let attrs =
             convert(&remote.attrs, schema.block.ty()).unwrap_or_else(|_| remote.attrs.clone());
+        let aside = unmanaged(&schema.block, &managed, &attrs);
         let attrs = mask(&schema.block, &managed, &attrs);
-        Effect::Made(Remote { attrs, ..remote })
+        (Effect::Made(Remote { attrs, ..remote }), aside)
     }
 
     /// Whether the call kept what the plan promised. What it left is recorded already.

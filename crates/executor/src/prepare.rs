@@ -261,6 +261,7 @@ impl Run<'_> {
                     needs: change.needs.clone(),
                     tainted: false,
                     create_before_destroy: false,
+                    unmanaged: None,
                 };
                 self.know(site, addr, &object.attrs);
                 nodes::check_data(self.world(), NodeId(site.node), site.module, None);
@@ -284,6 +285,7 @@ impl Run<'_> {
                         needs: change.needs.clone(),
                         tainted: false,
                         create_before_destroy: false,
+                        unmanaged: None,
                     };
                     let planned = change.reason == Some(Reason::ReadBecauseCheckNested);
                     self.diagnostics.push(warning.about(addr.to_string()));

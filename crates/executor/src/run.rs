@@ -391,12 +391,21 @@ impl<'a> Run<'a> {
 
     /// Takes the result of a call. What happened is recorded first and judged second. Returns what
     /// is to be written.
-    pub fn finish(&mut self, token: Token, left: Effect, failure: Option<Diagnostic>) -> Event {
+    pub fn finish(
+        &mut self,
+        token: Token,
+        left: Effect,
+        failure: Option<Diagnostic>,
+    ) -> Vec<Event> {
         self.called(token);
-        let left = self.masked(token, left, failure.is_some());
-        let event = Event::Finished { token, left };
-        self.record(&event);
-        let Event::Finished { left, .. } = &event else { unreachable!("made above") };
+        let (left, aside) = self.masked(token, left, failure.is_some());
+        let mut events = vec![Event::Finished { token, left: left.clone() }];
+        self.record(&events[0]);
+        if let Some(seen) = self.seen_aside(token, aside) {
+            self.record(&seen);
+            events.push(seen);
+        }
+        let left = &left;
         let op = &self.input.plan.steps[token.step as usize].op;
         match (op, left) {
             (Op::Create { .. }, Effect::Made(_)) => self.summary.added += 1,
@@ -421,7 +430,14 @@ impl<'a> Run<'a> {
                 self.ready.insert(token.step);
             }
         }
-        event
+        events
+    }
+
+    /// What the arguments that are not managed are from now on, if that is news.
+    fn seen_aside(&self, token: Token, unmanaged: Option<Value>) -> Option<Event> {
+        let key = self.object(token)?;
+        let object = self.state.objects.get(&key)?;
+        (object.unmanaged != unmanaged).then_some(Event::Seen { key, unmanaged })
     }
 
     /// A judgement that was put off because a fact was missing.

@@ -34,6 +34,14 @@ pub enum Event {
         /// Which.
         key: ObjectKey,
     },
+    /// What the arguments of an object that the configuration leaves out are. See
+    /// [`Object::unmanaged`].
+    Seen {
+        /// Which.
+        key: ObjectKey,
+        /// What was seen.
+        unmanaged: Option<Value>,
+    },
     /// A doubt was looked into.
     Settled {
         /// The call never heard back from.
@@ -186,6 +194,10 @@ impl State {
                 let object = self.objects.get_mut(key).ok_or_else(|| unknown_object(key))?;
                 object.attrs = attrs.clone();
             }
+            Event::Seen { key, unmanaged } => {
+                let object = self.objects.get_mut(key).ok_or_else(|| unknown_object(key))?;
+                object.unmanaged.clone_from(unmanaged);
+            }
             Event::Vanished { key } | Event::Forgotten { key } => {
                 self.objects.remove(key).ok_or_else(|| unknown_object(key))?;
             }
@@ -281,6 +293,7 @@ impl State {
                     needs: intent.needs,
                     tainted: !remote.complete,
                     create_before_destroy: intent.create_before_destroy,
+                    unmanaged: None,
                 };
                 self.objects.insert(current, object);
             }

@@ -108,6 +108,26 @@ pub fn mask(block: &Block, managed: &Value, actual: &Value) -> Value {
     Value::object(res)
 }
 
+/// What [`mask`] leaves out of `actual` at its top level and that has a value: arguments and blocks
+/// that the configuration could set and does not. Secrets are not among them. None if there is
+/// nothing.
+pub fn unmanaged(block: &Block, managed: &Value, actual: &Value) -> Option<Value> {
+    let (managed, actual) = (managed.as_map()?, actual.as_map()?);
+    let left_out = |name: &str| managed.get(name).is_none_or(|it| it.is_null() || it.is_empty());
+    let attributes = block
+        .attributes()
+        .iter()
+        .filter(|(_, it)| !it.write_only && !it.sensitive && it.presence == Presence::Optional);
+    let blocks = block.blocks().iter().filter(|(_, it)| !it.block.has_sensitive());
+    let names = attributes.map(|it| it.0).chain(blocks.map(|it| it.0));
+    let res: Vec<(Arc<str>, Value)> = names
+        .filter(|name| left_out(name))
+        .filter_map(|name| Some((name.clone(), actual.get(name)?.clone())))
+        .filter(|(_, value)| value.is_present() && !value.is_empty())
+        .collect();
+    (!res.is_empty()).then(|| Value::object(res))
+}
+
 /// What is managed in either, for [`mask`]: after a change that may not have happened, what was
 /// taken out of the configuration may still be there.
 pub fn managed_in_either(a: &Value, b: &Value) -> Value {

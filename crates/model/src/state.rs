@@ -45,6 +45,9 @@ pub struct Object {
     pub tainted: bool,
     /// Its replacement is made before it is deleted.
     pub create_before_destroy: bool,
+    /// What the arguments that the configuration leaves out were when they were last looked at; see
+    /// [`crate::propose::unmanaged`]. None if that is not known, or there was nothing.
+    pub unmanaged: Option<Value>,
 }
 
 /// Names one call: the run and the step. Stamped on what the call creates.

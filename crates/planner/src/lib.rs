@@ -6,6 +6,7 @@
 
 mod audit;
 mod companions;
+mod drift_only;
 mod instance;
 mod moves;
 mod order;
@@ -61,6 +62,8 @@ pub struct Options {
     pub replace: Vec<Addr>,
     /// Bring these in, by id, besides what `import` blocks say.
     pub imports: Vec<(Addr, Arc<str>)>,
+    /// Only undo what drift did; what the configuration asks for by itself waits.
+    pub drift_only: bool,
 }
 
 /// What kind of plan.
@@ -104,12 +107,21 @@ pub enum Blocked {
 
 /// Compares what is wanted with what is there.
 pub fn plan(input: Input<'_>) -> Result<Planned, Box<Blocked>> {
-    let walked = walk::walk(input)?;
-    let planned = order::order(input, walked);
+    let mut planned = whole(input)?;
+    if input.options.drift_only {
+        let unseen = Options { skip_refresh: true, drift_only: false, ..input.options.clone() };
+        let pending = whole(Input { options: &unseen, ..input })?;
+        drift_only::restrict(&mut planned.plan, &pending.plan, input.program);
+    }
     if let Err(bug) = audit(&planned.plan) {
         let detail = format!("This is a bug in plumb: {bug}. Nothing was changed.");
         let error = Diagnostic::error("The plan contradicts itself", detail);
         return Err(Box::new(Blocked::Invalid(vec![error])));
     }
     Ok(planned)
+}
+
+fn whole(input: Input<'_>) -> Result<Planned, Box<Blocked>> {
+    let walked = walk::walk(input)?;
+    Ok(order::order(input, walked))
 }

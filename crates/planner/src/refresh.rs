@@ -5,12 +5,12 @@ use std::sync::Arc;
 use plumb_diag::Diagnostic;
 use plumb_model::addr::{Mode, ObjectKey};
 use plumb_model::event::{Effect, Event, Intended, Intent, Remote, marked_like};
-use plumb_model::propose::{managed_in_either, mask, propose};
+use plumb_model::propose::{managed_in_either, mask, propose, unmanaged};
 use plumb_model::question::{Answer, Question, QuestionKey};
 use plumb_model::state::{Object, Token};
 use plumb_model::value::Value;
 
-use crate::Input;
+use crate::{Input, PlanMode};
 
 /// What became of looking at one object.
 pub(crate) enum Looked {
@@ -63,6 +63,21 @@ pub(crate) fn look(input: Input<'_>, key: &ObjectKey, object: &Object) -> Looked
         )),
         _ => Looked::Failed(Box::new(unexpected(key))),
     }
+}
+
+/// What was seen of the arguments that are not managed, if that is news. Only a refresh by itself
+/// takes it in: nobody would set it back, so an apply of something else must not let it pass unseen.
+pub(crate) fn aside(input: Input<'_>, key: &ObjectKey, object: &Object) -> Option<Event> {
+    if input.options.mode != PlanMode::RefreshOnly {
+        return None;
+    }
+    let Some(Answer::Object(remote)) = input.seen.get(&QuestionKey::Current(key.clone())) else {
+        return None;
+    };
+    let resource = &key.addr.resource;
+    let schema = input.schemas.resource(&object.provider.source, resource.mode, &resource.kind)?;
+    let seen = unmanaged(&schema.block, &object.attrs.unmark_deep(), &remote.attrs);
+    (seen != object.unmanaged).then(|| Event::Seen { key: key.clone(), unmanaged: seen })
 }
 
 fn kept(input: Input<'_>, key: &ObjectKey, object: &Object, remote: &Remote) -> Value {
@@ -164,5 +179,6 @@ pub(crate) fn imported(
         needs: Arc::new([]),
         tainted: false,
         create_before_destroy: false,
+        unmanaged: unmanaged(&schema.block, &managed, &remote.attrs),
     }
 }

@@ -21,7 +21,7 @@ use plumb_model::state::{CheckResult, Object, State};
 use plumb_model::value::{Marks, Value};
 
 use crate::instance::{Comparison, compare};
-use crate::refresh::{Looked, Settled, imported, is_seen, look, settle};
+use crate::refresh::{Looked, Settled, aside, imported, is_seen, look, settle};
 use crate::targets::Included;
 use crate::{Blocked, Input, PlanMode, moves};
 

@@ -7,6 +7,7 @@
 extern crate self as plumb_provider;
 
 mod attr;
+mod beside;
 mod block;
 pub mod conformance;
 #[doc(hidden)]
@@ -14,6 +15,7 @@ pub mod derive;
 pub mod reference;
 
 pub use attr::Attr;
+pub use beside::{Foreign, Ours, Touched};
 pub use block::{Block, DecodeError, Resource, entry};
 pub use plumb_provider_macros::{Block, Resource};
 
@@ -100,6 +102,30 @@ pub trait Connection: Send + Sync {
 
     /// Deletes an object. One that is gone already is deleted.
     async fn delete(&self, call: &CallContext, kind: &Kind, prior: &Remote) -> Outcome;
+
+    /// What stands beside our objects though nobody declared it: in our networks, in our projects,
+    /// under our names. What comes with the system or with an object of ours is not foreign (a
+    /// default network, the port of a server of ours). It only looks.
+    async fn beside(&self, ours: &[Ours]) -> Result<Vec<Foreign>, Failure> {
+        let _ = ours;
+        Ok(Vec::new())
+    }
+
+    /// Follows what happens in the system until it is dropped, and tells of everything that may
+    /// concern our objects or what stands beside them. It tells [`Touched::All`] once it hears, and
+    /// whenever something may have been missed. It only listens.
+    ///
+    /// # Errors
+    /// If nothing can be heard any more: the caller looks at everything and follows anew. `Ok` is
+    /// said at once by systems that tell nothing.
+    async fn follow(
+        &self,
+        ours: &[Ours],
+        touched: &(dyn Fn(Touched) + Send + Sync),
+    ) -> Result<(), Failure> {
+        let _ = (ours, touched);
+        Ok(())
+    }
 
     /// How a person gets into an object: a program to run in the terminal. An empty `command` is a
     /// shell.

@@ -378,7 +378,7 @@ impl Life {
                     let replaces = matches!(&effect, Effect::Made(_)) && check::retires(&work);
                     self.totals.create_first += u64::from(replaces);
                     let finished = run.finish(work.token, effect, failure);
-                    self.write(finished, &mut shadow);
+                    finished.into_iter().for_each(|it| self.write(it, &mut shadow));
                     check::same_state(&shadow, run.state());
                 }
             }

@@ -174,6 +174,7 @@ pub(crate) fn is_news(event: &Event) -> bool {
         Event::Moved { .. }
         | Event::Drifted { .. }
         | Event::Vanished { .. }
+        | Event::Seen { .. }
         | Event::Recorded { .. }
         | Event::Forgotten { .. }
         | Event::Output { .. }

@@ -160,6 +160,7 @@ pub(crate) fn life(seed: u64, length: usize, state: &mut State) -> Vec<Event> {
                     needs: needs.clone(),
                     tainted: random(2) == 0,
                     create_before_destroy: random(2) == 0,
+                    unmanaged: None,
                 };
                 let deposed = (random(3) == 0)
                     .then(|| DeposedKey(format!("{:08x}", random(u64::from(u32::MAX))).into()));
@@ -174,7 +175,11 @@ pub(crate) fn life(seed: u64, length: usize, state: &mut State) -> Vec<Event> {
                     continue;
                 }
                 let key = keys[random(keys.len() as u64) as usize].clone();
-                match random(3) {
+                match random(4) {
+                    3 => Event::Seen {
+                        key,
+                        unmanaged: (random(2) == 0).then(|| attrs(random(99)).unmark_deep()),
+                    },
                     0 if !there && !busy(&addr) => Event::Moved { from: key.addr, to: addr },
                     1 => Event::Vanished { key },
                     _ => Event::Forgotten { key },

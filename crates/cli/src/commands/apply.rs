@@ -93,6 +93,7 @@ fn refuse_with_file(
         )]);
     }
     let other = args.plan.refresh_only
+        || args.plan.drift_only
         || args.plan.refresh.is_some()
         || !args.plan.target.is_empty()
         || !args.plan.replace.is_empty();

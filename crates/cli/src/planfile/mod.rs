@@ -55,6 +55,8 @@ struct Saved {
 struct SavedOptions {
     mode: String,
     skip_refresh: bool,
+    #[serde(default)]
+    drift_only: bool,
     targets: Vec<String>,
     replace: Vec<String>,
 }
@@ -106,6 +108,7 @@ pub(crate) fn write(
         options: SavedOptions {
             mode: mode_name(options.mode).to_owned(),
             skip_refresh: options.skip_refresh,
+            drift_only: options.drift_only,
             targets: options.targets.iter().map(ToString::to_string).collect(),
             replace: options.replace.iter().map(ToString::to_string).collect(),
         },
@@ -213,6 +216,7 @@ fn restore(saved: Saved, schemas: &Schemas) -> Result<Result<SavedPlan, Diagnost
     let options = Options {
         mode: mode_of(&saved.options.mode).ok_or("it is of an unknown kind")?,
         skip_refresh: saved.options.skip_refresh,
+        drift_only: saved.options.drift_only,
         targets: parsed(&saved.options.targets)?,
         replace: parsed(&saved.options.replace)?,
         imports: Vec::new(),

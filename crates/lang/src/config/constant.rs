@@ -70,8 +70,12 @@ pub(super) fn string(
     attribute: Option<Attribute>,
     out: &mut Diagnostics,
 ) -> Option<(Arc<str>, Span)> {
-    let expr = attribute?.expr;
-    constant(&expr, "string", text_of, out).map(|it| (it, expr.span))
+    string_of(&attribute?.expr, out)
+}
+
+/// The string that an expression is; none if it is wrong, and reported.
+pub(super) fn string_of(expr: &Expr, out: &mut Diagnostics) -> Option<(Arc<str>, Span)> {
+    constant(expr, "string", text_of, out).map(|it| (it, expr.span))
 }
 
 /// The same for a bool.

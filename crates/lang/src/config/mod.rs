@@ -3,6 +3,7 @@
 //! This module knows block types and meta-arguments. It does not know providers' schemas, other
 //! modules, or values of references.
 
+mod accept;
 mod call;
 mod constant;
 mod content;
@@ -39,6 +40,8 @@ pub struct ModuleFile {
     pub body: Body,
     /// Whether it changes what other files declare, see [`is_override`].
     pub overrides: bool,
+    /// Whether it may hold what Terraform has no word for, see [`is_ours`].
+    pub ours: bool,
 }
 
 /// Whether the file called `name` changes what other files declare: `override.tf`,
@@ -51,6 +54,11 @@ pub fn is_override(name: &str) -> bool {
 /// word for stands in `*.plumb.hcl`, which it does not read.
 pub fn is_module_file(name: &str) -> bool {
     stem(name).is_some() && !name.starts_with(['.', '#']) && !name.ends_with('~')
+}
+
+/// Whether only we read the file called `name`: it may hold blocks that Terraform does not know.
+pub fn is_ours(name: &str) -> bool {
+    name.ends_with(".plumb.hcl")
 }
 
 fn stem(name: &str) -> Option<&str> {
@@ -81,6 +89,8 @@ const TOP: Spec<'_> = Spec {
 /// could be read is in the module, whatever the diagnostics say.
 pub fn decode(files: Vec<ModuleFile>) -> (Module, Diagnostics) {
     let mut out = Diagnostics::new();
+    let mut files = files;
+    let accepts = accept::taken_from(&mut files);
     let (over, base): (Vec<ModuleFile>, Vec<ModuleFile>) =
         files.into_iter().partition(|it| it.overrides);
     let mut items: Vec<Item> = base.into_iter().flat_map(|it| it.body.items).collect();
@@ -89,6 +99,7 @@ pub fn decode(files: Vec<ModuleFile>) -> (Module, Diagnostics) {
     }
     let top = content(Body { items, span: Span::default() }, TOP, &mut out);
     let mut module = Module::default();
+    accepts.into_iter().for_each(|it| accept::accept(it, &mut module, &mut out));
     let mut seen = terraform::Seen::default();
     for block in top.blocks {
         let module = &mut module;
@@ -127,7 +138,7 @@ pub fn decode_texts<'a>(
         .map(|(name, id, text)| {
             let Parse { body, diagnostics: found, .. } = crate::syntax::parse(id, text);
             diagnostics.extend(found);
-            ModuleFile { body, overrides: is_override(name) }
+            ModuleFile { body, overrides: is_override(name), ours: is_ours(name) }
         })
         .collect();
     let (module, found) = decode(files);

@@ -39,6 +39,25 @@ pub struct Module {
     pub imports: Vec<Import>,
     /// `check`
     pub checks: BTreeMap<Arc<str>, Check>,
+    /// `accept`, in `*.plumb.hcl`
+    pub accepts: Vec<Accept>,
+}
+
+/// `accept "address" {}`: drift that somebody knows of and lets be.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Accept {
+    /// What moved: an address, or type and name of something foreign; `*` stands for anything.
+    pub address: Arc<str>,
+    /// `classes`: only such drift; empty: any.
+    pub classes: Vec<Arc<str>>,
+    /// `attributes`: only what moved there, as paths; empty: anywhere.
+    pub attributes: Vec<Arc<str>>,
+    /// `reason`
+    pub reason: Arc<str>,
+    /// `expires`: the last day of it, `2026-12-31`. None: for good.
+    pub expires: Option<Arc<str>>,
+    /// The header of the block.
+    pub span: Span,
 }
 
 /// `variable "name" {}`

@@ -70,6 +70,7 @@ impl Walk<'_> {
                     needs,
                     tainted: false,
                     create_before_destroy: false,
+                    unmanaged: None,
                 };
                 let attrs = object.attrs.clone();
                 if block.check.is_some() {

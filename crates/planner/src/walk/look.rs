@@ -28,7 +28,7 @@ impl Walk<'_> {
                     self.asked.ask(*question);
                 }
             }
-            Looked::Failed(error) => self.diagnostics.push(*error),
+            Looked::Failed(error) => return self.diagnostics.push(*error),
             Looked::Changed(event) => {
                 let after = match &*event {
                     Event::Drifted { attrs, .. } => Some(attrs.clone()),
@@ -37,6 +37,11 @@ impl Walk<'_> {
                 self.drift.insert(key.clone(), (object.attrs.clone(), after));
                 self.record(*event);
             }
+        }
+        if let Some(event) = aside(self.input, key, object)
+            && self.prior.objects.contains_key(key)
+        {
+            self.record(event);
         }
     }
 

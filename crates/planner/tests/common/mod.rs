@@ -207,7 +207,7 @@ impl Lab {
                     journal.push(work.started.clone());
                     let (left, failure) = self.call(&work.key, &work.token.to_string(), &work.call);
                     let failure = failure.map(|it| plumb_diag::Diagnostic::error(it, ""));
-                    journal.push(run.finish(work.token, left, failure));
+                    journal.extend(run.finish(work.token, left, failure));
                 }
             }
         }
@@ -310,6 +310,7 @@ pub fn text(plan: &Plan) -> String {
             Event::Moved { from, to } => writeln!(res, "moved {from} to {to}"),
             Event::Drifted { key, .. } => writeln!(res, "drifted {key}"),
             Event::Vanished { key } => writeln!(res, "vanished {key}"),
+            Event::Seen { key, .. } => writeln!(res, "seen aside {key}"),
             Event::Settled { token, left } => writeln!(res, "settled {token}: {left:?}"),
             Event::Recorded { key, .. } => writeln!(res, "recorded {key}"),
             Event::Forgotten { key } => writeln!(res, "forgotten {key}"),

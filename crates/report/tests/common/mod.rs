@@ -93,6 +93,7 @@ fn read_module(module: &Json, state: &mut State) {
             needs: needs.map(|it| text_of(it).parse().expect("an address")).collect(),
             tainted: resource["tainted"] == Json::Bool(true),
             create_before_destroy: false,
+            unmanaged: None,
         };
         state.objects.insert(ObjectKey { addr, deposed }, object);
     }

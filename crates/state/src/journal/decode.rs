@@ -76,6 +76,13 @@ enum RawEvent<'a> {
         #[serde(borrow)]
         attrs: &'a RawValue,
     },
+    Seen {
+        #[serde(borrow)]
+        addr: Cow<'a, str>,
+        deposed: Option<String>,
+        #[serde(borrow)]
+        unmanaged: Option<&'a RawValue>,
+    },
     #[serde(borrow)]
     Vanished(RawKey<'a>),
     #[serde(borrow)]
@@ -194,6 +201,8 @@ struct RawObject<'a> {
     tainted: bool,
     #[serde(default)]
     create_before_destroy: bool,
+    #[serde(borrow)]
+    unmanaged: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -253,6 +262,10 @@ fn event(raw: RawEvent<'_>, names: &mut Names) -> Result<Event, String> {
         RawEvent::Drifted { addr, deposed, attrs } => {
             Event::Drifted { key: RawKey { addr, deposed }.read()?, attrs: value(attrs)? }
         }
+        RawEvent::Seen { addr, deposed, unmanaged } => Event::Seen {
+            key: RawKey { addr, deposed }.read()?,
+            unmanaged: unmanaged.map(value).transpose()?,
+        },
         RawEvent::Vanished(key) => Event::Vanished { key: key.read()? },
         RawEvent::Settled(RawLeft { token, left }) => {
             Event::Settled { token: self::token(&token)?, left: effect(left)? }
@@ -326,6 +339,7 @@ impl RawObject<'_> {
             needs: names.needs(self.needs)?,
             tainted: self.tainted,
             create_before_destroy: self.create_before_destroy,
+            unmanaged: self.unmanaged.map(value).transpose()?,
         })
     }
 }

@@ -128,6 +128,12 @@ pub(super) fn event(event: &Event, out: &mut String) {
             it.key(key);
             it.value("attrs", attrs);
         }),
+        Event::Seen { key, unmanaged } => it.inner("seen", |it| {
+            it.key(key);
+            if let Some(unmanaged) = unmanaged {
+                it.value("unmanaged", unmanaged);
+            }
+        }),
         Event::Vanished { key } => it.inner("vanished", |it| it.key(key)),
         Event::Settled { token, left } => it.inner("settled", |it| {
             it.shown("token", token);
@@ -198,6 +204,9 @@ fn object(object: &Object, it: &mut Fields<'_>) {
     it.needs(&object.needs);
     it.flag("tainted", object.tainted);
     it.flag("create_before_destroy", object.create_before_destroy);
+    if let Some(unmanaged) = &object.unmanaged {
+        it.value("unmanaged", unmanaged);
+    }
 }
 
 fn check(check: &CheckResult, out: &mut String) {

@@ -84,6 +84,8 @@ struct Instance<'a> {
     dependencies: Option<&'a RawValue>,
     #[serde(borrow, default)]
     direct_dependencies: Option<&'a RawValue>,
+    #[serde(borrow)]
+    unmanaged: Option<&'a RawValue>,
     #[serde(default)]
     create_before_destroy: bool,
 }
@@ -283,8 +285,21 @@ impl<'a> Instance<'a> {
             needs: shared.needs(needs)?,
             tainted,
             create_before_destroy: self.create_before_destroy,
+            unmanaged: self.unmanaged.and_then(|it| aside(it.get(), schema?, &shared.types)),
         })
     }
+}
+
+/// What was put aside of an object. It is only what later looks are compared with: if it does not
+/// fit the schema any more, there is nothing to compare.
+fn aside(json: &str, schema: &ResourceSchema, types: &Types) -> Option<Value> {
+    let fields: BTreeMap<String, &RawValue> = serde_json::from_str(json).ok()?;
+    let items = fields.into_iter().map(|(name, value)| {
+        let ty = schema.block.ty().attribute(&name)?;
+        Some((Arc::<str>::from(name), decode(value.get(), ty, types).ok()?))
+    });
+    let items: Vec<(Arc<str>, Value)> = items.collect::<Option<_>>()?;
+    (!items.is_empty()).then(|| Value::object(items))
 }
 
 impl<'a> Shared<'a> {

@@ -70,6 +70,7 @@ fn object(attrs: Value, needs: &[&str]) -> Object {
         needs: needs.iter().map(|it| it.parse().expect(it)).collect(),
         tainted: false,
         create_before_destroy: false,
+        unmanaged: None,
     }
 }
 

@@ -267,7 +267,29 @@ fn instance(
     if object.create_before_destroy {
         out.push_str(",\n          \"create_before_destroy\": true");
     }
+    if let Some(unmanaged) = &object.unmanaged {
+        out.push_str(",\n");
+        // A field of ours, which Terraform skips.
+        start("unmanaged", out);
+        scratch.clear();
+        aside(unmanaged, ty, scratch);
+        indent(scratch, 5, out);
+    }
     out.push_str("\n        }");
+}
+
+/// Some attributes of an object, each as its type has it.
+fn aside(unmanaged: &Value, ty: Option<&Type>, out: &mut String) {
+    for (i, (name, value)) in unmanaged.as_map().into_iter().flatten().enumerate() {
+        out.push(if i == 0 { '{' } else { ',' });
+        write_string(name, out);
+        out.push(':');
+        match ty.and_then(|it| it.attribute(name)) {
+            Some(ty) => write_json_typed(value, ty, out),
+            None => write_json(value, out),
+        }
+    }
+    out.push('}');
 }
 
 /// The lines about what an object leans on. Terraform wants all of it; where that is more than what
