@@ -113,6 +113,17 @@ pub(crate) struct VarFlags {
     pub(crate) input: Option<bool>,
 }
 
+/// What a plan is held against.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct PolicyFlags {
+    /// Hold the plan against the Rego policies in this directory. If they refuse it, the exit code is 3. Use this option more than once for several directories
+    #[arg(long, value_name = "DIR")]
+    pub(crate) policy: Vec<String>,
+    /// Ask the policies of this package, "main" unless said otherwise; "all" stands for every package. Use this option more than once for several packages
+    #[arg(long, value_name = "NAME")]
+    pub(crate) policy_namespace: Vec<String>,
+}
+
 /// What kind of plan.
 #[derive(Args, Clone, Debug, Default)]
 pub(crate) struct PlanFlags {
@@ -226,6 +237,8 @@ pub(crate) struct PlanArgs {
     pub(crate) plan: PlanFlags,
     #[command(flatten)]
     pub(crate) vars: VarFlags,
+    #[command(flatten)]
+    pub(crate) policy: PolicyFlags,
     /// Return detailed exit codes: 0 for an empty diff, 1 for errors, 2 for a non-empty diff
     #[arg(long)]
     pub(crate) detailed_exitcode: bool,
@@ -258,6 +271,8 @@ pub(crate) struct ApplyArgs {
     pub(crate) auto_approve: bool,
     #[command(flatten)]
     pub(crate) plan: PlanFlags,
+    #[command(flatten)]
+    pub(crate) policy: PolicyFlags,
     #[command(flatten)]
     pub(crate) vars: VarFlags,
     /// Produce output in a machine-readable JSON format

@@ -14,6 +14,7 @@ mod load;
 mod picture;
 mod planfile;
 mod planning;
+mod policy;
 mod reports;
 mod screen;
 mod ui;
@@ -34,6 +35,8 @@ pub(crate) const TERRAFORM_VERSION: &str = "1.11.4";
 
 /// When the work was ended by a signal.
 pub(crate) const INTERRUPTED: i32 = 130;
+/// When policies refused a plan.
+pub(crate) const REFUSED: i32 = 3;
 
 fn main() {
     if let Some(code) = hidden::run() {

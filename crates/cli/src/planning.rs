@@ -1,24 +1,28 @@
 //! From options to a plan: what `plan`, `apply`, `destroy`, `refresh`, `drift` and `import` share.
 
 use std::collections::BTreeMap;
+use std::io::{self, Write};
 use std::sync::Arc;
 
 use plumb_diag::{Diagnostic, Diagnostics};
 use plumb_engine::{Engine, Interrupt, Interrupter, Observer, PlanOutcome, PlanRequest};
 use plumb_lang::vars::merge;
-use plumb_lang::{Inputs, NodeKind, Program, relevant_attributes};
+use plumb_lang::{Inputs, NodeKind, Program, relevant_attributes, write_configuration};
 use plumb_model::Target;
 use plumb_model::addr::Addr;
 use plumb_model::plan::{Action, Plan};
 use plumb_model::question::Observations;
+use plumb_model::schema::Schemas;
 use plumb_model::state::State;
 use plumb_model::value::{Path, Value};
-use plumb_planner::{Options, PlanMode};
+use plumb_planner::{Options, PlanMode, Planned};
 use plumb_report::{
-    Counts, Operation, PlanText, forgotten_warning, plan_lines, plan_text, planned_outputs_line,
-    summary_json_line,
+    Counts, Operation, PlanJson, PlanText, forgotten_warning, plan_lines, plan_text,
+    planned_outputs_line, summary_json_line, write_plan_json,
 };
+use plumb_state::v4::with_all_needs;
 
+use crate::TERRAFORM_VERSION;
 use crate::args::PlanFlags;
 use crate::context::{Backend, Context};
 use crate::load::{self, Loaded};
@@ -269,6 +273,32 @@ pub(crate) fn show(context: &Context, plan: &Plan, program: &Program, mode: Plan
     context.ui.print(&plan_text(shown));
 }
 
+/// The plan as `show -json` gives it, to whoever reads it: programs, and policies.
+pub(crate) fn write_json(
+    prepared: &Prepared,
+    planned: &Planned,
+    schemas: &Schemas,
+    to: &mut dyn Write,
+) -> io::Result<()> {
+    let Prepared { program, inputs, .. } = prepared;
+    let variables = variables_of(program, &planned.known, inputs);
+    let prior = with_all_needs(&planned.prior);
+    let mut configuration = String::new();
+    write_configuration(program, schemas, &mut configuration);
+    let input = PlanJson {
+        plan: &planned.plan,
+        prior: &prior,
+        schemas,
+        version: TERRAFORM_VERSION,
+        variables: &variables,
+        configuration: &configuration,
+        relevant: &relevant(program, &planned.plan),
+        timestamp: &inputs.plan_time,
+        errored: false,
+    };
+    write_plan_json(input, to)
+}
+
 /// What of which resource the changes of the plan come from.
 pub(crate) fn relevant(program: &Program, plan: &Plan) -> Vec<(String, Path)> {
     let changed = plan.changes.iter().filter(|it| it.1.action != Action::Keep);
@@ -310,7 +340,7 @@ pub(crate) fn counts(plan: &Plan) -> Counts {
 }
 
 /// Values of the root module's variables.
-pub(crate) fn variables_of(
+fn variables_of(
     program: &Program,
     known: &plumb_lang::Known,
     inputs: &Inputs,

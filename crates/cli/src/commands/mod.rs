@@ -4,6 +4,7 @@ pub(crate) mod about;
 mod apply;
 mod console;
 pub(crate) mod drift;
+mod ended;
 mod enter;
 mod fmt;
 mod history;

@@ -11,7 +11,7 @@ use crate::context::{Context, store_error};
 use crate::planning::{self, Asked};
 use crate::screen::Screen;
 use crate::variables::Typed;
-use crate::{INTERRUPTED, html, planfile};
+use crate::{INTERRUPTED, REFUSED, html, planfile, policy};
 
 /// Shows what would be done.
 pub(crate) async fn plan(
@@ -27,6 +27,7 @@ pub(crate) async fn plan(
         )]);
     }
     let mode = planning::mode(&args.plan)?;
+    let policies = policy::read(context, &args.policy)?;
     let asked = Asked {
         verb: "plan",
         flags: &args.plan,
@@ -38,7 +39,7 @@ pub(crate) async fn plan(
     let prepared = planning::prepare(context, &asked)?;
     let engine = context.engine(args.plan.parallelism);
     let schemas = engine.schemas().clone();
-    let store = context.store(&prepared.backend, &BackupFlags::default(), schemas);
+    let store = context.store(&prepared.backend, &BackupFlags::default(), schemas.clone());
     let opened = context.open(&store, &args.state, "OperationTypePlan")?;
     let interrupt = planning::interrupts();
     let screen: Arc<dyn Observer> = Screen::new(&context.ui);
@@ -66,6 +67,10 @@ pub(crate) async fn plan(
     let notes = planning::notes(plan, false);
     context.reports.planned(context, plan, &prepared, mode, &notes);
     context.ui.diagnostics(&notes);
+    // What is refused is not saved: nobody is to carry it out later.
+    if policy::refuses(context, policies, &prepared, &outcome.planned, &schemas)? {
+        return Ok(REFUSED);
+    }
     if let Some(path) = &args.out {
         planfile::write(path, &prepared, &opened.state, &outcome)?;
     }
