@@ -48,7 +48,7 @@ pub(crate) fn write_plan(
         network: Some(&network),
         ..HtmlReport::default()
     };
-    files::replace(path, &html_report(&report)).map_err(|it| vec![it])
+    files::replace(path, &html_report(&report))
 }
 
 /// What drifted.

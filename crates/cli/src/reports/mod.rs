@@ -154,7 +154,9 @@ impl Reports {
             match (path, text()) {
                 (_, None) => {}
                 ("-", Some(text)) => context.ui.deliver(&text),
-                (path, Some(text)) => errors.extend(files::replace(path, &text).err()),
+                (path, Some(text)) => {
+                    errors.extend(files::replace(path, &text).err().into_iter().flatten())
+                }
             }
         };
         let planned = gathered.planned.as_ref();

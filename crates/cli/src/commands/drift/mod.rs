@@ -83,7 +83,7 @@ pub(crate) async fn drift(
     }
     if let Some(path) = &args.html {
         let page = html::drift(context, &prepared, &outcome, &report);
-        files::replace(path, &page).map_err(|it| vec![it])?;
+        files::replace(path, &page)?;
     }
     tell(context, args, &prepared, &report)?;
     Ok(code(&report, args.detailed))
@@ -136,7 +136,7 @@ fn tell(
     let mut write = |to: &Option<String>, text: &dyn Fn() -> String| match to.as_deref() {
         None => {}
         Some("-") => context.ui.print(&text()),
-        Some(path) => errors.extend(files::replace(path, &text()).err()),
+        Some(path) => errors.extend(files::replace(path, &text()).err().into_iter().flatten()),
     };
     let json = || drift_json(report, sources);
     write(&args.json, &json);
@@ -168,7 +168,7 @@ fn accept(
         }
     };
     let new = accept::accepted(&old, &findings, said);
-    files::replace(accept::FILE, &new).map_err(|it| vec![it])?;
+    files::replace(accept::FILE, &new)?;
     let until = said.expires.map_or_else(|| "for good".to_owned(), |it| format!("until {it}"));
     for it in &findings {
         context.ui.say(&format!("Accepted {until}: {} ({})", it.address, it.class.name()));
