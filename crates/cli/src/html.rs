@@ -7,7 +7,9 @@ use plumb_drift::DriftReport;
 use plumb_engine::PlanOutcome;
 use plumb_model::plan::Plan;
 use plumb_planner::PlanMode;
-use plumb_report::{HtmlPlan, HtmlReport, PlanText, Style, html_findings, html_report};
+use plumb_report::{
+    HtmlHistory, HtmlPlan, HtmlReport, PlanText, Style, html_findings, html_report,
+};
 
 use crate::context::Context;
 use crate::planning::{self, Prepared};
@@ -15,6 +17,9 @@ use crate::{files, picture};
 
 /// Variables in which runners say which commit they work on.
 const COMMIT: [&str; 3] = ["GITHUB_SHA", "CI_COMMIT_SHA", "CI_COMMIT_ID"];
+
+/// How much of the history a report shows.
+const HISTORY_MAX: usize = 100;
 
 /// Writes the plan.
 pub(crate) fn write_plan(
@@ -65,8 +70,28 @@ pub(crate) fn drift(
         facts: facts(context, prepared),
         network: Some(&network),
         findings: Some(&findings),
+        history: &history(prepared),
         ..HtmlReport::default()
     })
+}
+
+/// What earlier runs found to have moved, the newest first.
+fn history(prepared: &Prepared) -> Vec<HtmlHistory> {
+    // Told for people: one that cannot be read is left out.
+    let entries = plumb_state::history::read(&prepared.backend.path).unwrap_or_default();
+    let told = entries.iter().rev().flat_map(|entry| {
+        entry.drifted.iter().map(|it| HtmlHistory {
+            when: entry.time.clone(),
+            what: it.class.clone(),
+            address: it.address.clone(),
+            detail: [format!("taken in by {} as serial {}", entry.who, entry.serial)]
+                .into_iter()
+                .chain((!entry.info.is_empty()).then(|| entry.info.clone()))
+                .collect::<Vec<_>>()
+                .join(", "),
+        })
+    });
+    told.take(HISTORY_MAX).collect()
 }
 
 /// What every report says of where it comes from.

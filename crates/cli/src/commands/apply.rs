@@ -322,7 +322,7 @@ async fn carry_out(
     context.reports.applied(&applied.state.checks);
     let failed = diagnostics.iter().any(Diagnostic::is_error);
     if plan.partial {
-        diagnostics.push(incomplete());
+        diagnostics.push(incomplete(prepared.options.drift_only));
     }
     context.ui.diagnostics(&diagnostics);
     let operation = match prepared.options.mode {

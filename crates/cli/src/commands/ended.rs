@@ -3,8 +3,15 @@
 use plumb_diag::Diagnostic;
 use plumb_engine::Applied;
 
-/// What is said after an apply with `-target`.
-pub(super) fn incomplete() -> Diagnostic {
+/// What is said after an apply with `-target`, or one that only repaired drift.
+pub(super) fn incomplete(drift_only: bool) -> Diagnostic {
+    if drift_only {
+        return Diagnostic::warning(
+            "Changes of the configuration are still to be applied",
+            "The plan was created with -drift-only, and the configuration asks for changes of its \
+             own. To see them run:\n    plumb plan",
+        );
+    }
     Diagnostic::warning(
         "Applied changes may be incomplete",
         "The plan was created with the -target option in effect, so some changes requested in the \
