@@ -103,7 +103,7 @@ impl Repairs {
             if patient.held.is_some() {
                 continue;
             }
-            if finding.is_some_and(|it| destroys(it)) && !settings.allow_destroy {
+            if finding.is_some_and(destroys) && !settings.allow_destroy {
                 patient.held = Some(now);
                 choice.news.push(held(key, Held::Destroys(vec![key.clone()])));
                 continue;
