@@ -2,6 +2,8 @@
 
 use clap::{ArgAction, Args, Command, Parser, Subcommand};
 
+use crate::reports::{DiagnosticReportFlags, ReportFlags};
+
 #[derive(Debug, Parser)]
 #[command(name = "plumb", disable_help_flag = true, disable_help_subcommand = true)]
 pub(crate) struct Cli {
@@ -35,6 +37,8 @@ pub(crate) enum Verb {
     Fmt(FmtArgs),
     /// Remove a stuck lock on the current workspace
     ForceUnlock(ForceUnlockArgs),
+    /// Follow a git repository: plan each new commit, and apply it under a policy
+    Gitops(crate::gitops::args::GitopsArgs),
     /// Generate a Graphviz graph of the steps in an operation
     Graph(GraphArgs),
     /// Associate existing infrastructure with a resource
@@ -109,6 +113,17 @@ pub(crate) struct VarFlags {
     /// Ask for input for variables if not directly set
     #[arg(long, value_name = "BOOL")]
     pub(crate) input: Option<bool>,
+}
+
+/// What a plan is held against.
+#[derive(Args, Clone, Debug, Default)]
+pub(crate) struct PolicyFlags {
+    /// Hold the plan against the Rego policies in this directory. If they refuse it, the exit code is 3. Use this option more than once for several directories
+    #[arg(long, value_name = "DIR")]
+    pub(crate) policy: Vec<String>,
+    /// Ask the policies of this package, "main" unless said otherwise; "all" stands for every package. Use this option more than once for several packages
+    #[arg(long, value_name = "NAME")]
+    pub(crate) policy_namespace: Vec<String>,
 }
 
 /// What kind of plan.
@@ -207,6 +222,8 @@ pub(crate) struct ValidateArgs {
     /// Produce output in a machine-readable JSON format
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) reports: DiagnosticReportFlags,
     /// Accepted for compatibility
     #[arg(long)]
     pub(crate) no_tests: bool,
@@ -222,18 +239,25 @@ pub(crate) struct PlanArgs {
     pub(crate) plan: PlanFlags,
     #[command(flatten)]
     pub(crate) vars: VarFlags,
+    #[command(flatten)]
+    pub(crate) policy: PolicyFlags,
     /// Return detailed exit codes: 0 for an empty diff, 1 for errors, 2 for a non-empty diff
     #[arg(long)]
     pub(crate) detailed_exitcode: bool,
     /// Write a plan file to the given path. This can be used as input to the "apply" command
     #[arg(long, value_name = "PATH")]
     pub(crate) out: Option<String>,
+    /// Write the plan to a file to look at with a browser: changes, checks and the network before and after
+    #[arg(long, value_name = "FILE")]
+    pub(crate) html: Option<String>,
     /// Not supported yet
     #[arg(long, value_name = "PATH")]
     pub(crate) generate_config_out: Option<String>,
     /// Produce output in a machine-readable JSON format
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) reports: ReportFlags,
     #[command(flatten)]
     pub(crate) state: StateFlags,
     #[command(flatten)]
@@ -250,10 +274,14 @@ pub(crate) struct ApplyArgs {
     #[command(flatten)]
     pub(crate) plan: PlanFlags,
     #[command(flatten)]
+    pub(crate) policy: PolicyFlags,
+    #[command(flatten)]
     pub(crate) vars: VarFlags,
     /// Produce output in a machine-readable JSON format
     #[arg(long)]
     pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) reports: ReportFlags,
     #[command(flatten)]
     pub(crate) state: StateFlags,
     #[command(flatten)]
@@ -320,9 +348,12 @@ pub(crate) struct GraphArgs {
     /// Accepted for compatibility
     #[arg(long)]
     pub(crate) draw_cycles: bool,
-    /// "plan", "plan-refresh-only", "plan-destroy" or "apply": with it every node is drawn, else only resources
+    /// "plan", "plan-refresh-only", "plan-destroy" or "apply": with it every node is drawn, else only resources; "topology": the network of the state or, with -plan, before and after, as SVG
     #[arg(long = "type", value_name = "TYPE")]
     pub(crate) kind: Option<String>,
+    /// With -type=topology: for Mermaid instead
+    #[arg(long)]
+    pub(crate) mermaid: bool,
     #[command(flatten)]
     pub(crate) view: ViewFlags,
 }
@@ -638,7 +669,7 @@ pub(crate) struct WorkspaceListArgs {
 }
 
 /// Options that are on unless they are set to false.
-const ON: [&str; 7] = ["refresh", "input", "lock", "backend", "get", "list", "write"];
+const ON: [&str; 8] = ["refresh", "input", "lock", "backend", "get", "list", "write", "github"];
 
 /// The parser. Flags take a value with an equals sign, as Go's do: `-lock=false`.
 pub(crate) fn command() -> Command {

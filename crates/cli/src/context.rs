@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use camino::Utf8PathBuf;
 use plumb_diag::{Diagnostic, Diagnostics};
-use plumb_engine::Engine;
+use plumb_engine::{Engine, Interrupt};
 use plumb_lang::config::Module;
 use plumb_lang::eval::{self, Constants};
 use plumb_model::schema::Schemas;
@@ -15,6 +15,7 @@ use plumb_provider::{Edge, Provider};
 use plumb_state::{Backup, LocalStore, LockInfo, Opened, StoreError};
 
 use crate::args::{BackupFlags, StateFlags};
+use crate::reports::Reports;
 use crate::ui::Ui;
 
 /// The process, as far as commands look at it.
@@ -25,6 +26,8 @@ pub(crate) struct Context {
     pub(crate) ui: Arc<Ui>,
     /// Where the program was started, before `-chdir`.
     pub(crate) started_in: String,
+    /// What pipelines are told.
+    pub(crate) reports: Reports,
 }
 
 /// Where the state of a configuration is.
@@ -37,7 +40,7 @@ pub(crate) struct Backend {
 }
 
 /// Every provider that is compiled in.
-fn providers() -> Vec<Arc<dyn Provider>> {
+pub(crate) fn providers() -> Vec<Arc<dyn Provider>> {
     vec![
         Arc::new(plumb_provider_builtin::Builtin),
         Arc::new(plumb_provider_docker::DockerProvider::default()),
@@ -180,6 +183,27 @@ impl Context {
         flags: &StateFlags,
         operation: &str,
     ) -> Result<Opened, Diagnostics> {
+        self.open_while(&|| true, store, flags, operation)
+    }
+
+    /// The same, not waiting any longer once it is interrupted.
+    pub(crate) fn open_unless(
+        &self,
+        interrupt: &Interrupt,
+        store: &LocalStore,
+        flags: &StateFlags,
+        operation: &str,
+    ) -> Result<Opened, Diagnostics> {
+        self.open_while(&|| interrupt.level() == 0, store, flags, operation)
+    }
+
+    fn open_while(
+        &self,
+        go_on: &dyn Fn() -> bool,
+        store: &LocalStore,
+        flags: &StateFlags,
+        operation: &str,
+    ) -> Result<Opened, Diagnostics> {
         let patience = duration(&flags.lock_timeout).ok_or_else(|| {
             let detail = format!("{:?} is not a duration such as \"10s\".", flags.lock_timeout);
             vec![Diagnostic::error("Invalid value for -lock-timeout", detail)]
@@ -206,6 +230,11 @@ impl Context {
                 Err(StoreError::Locked { .. }) if since.elapsed() < patience => {
                     if !std::mem::replace(&mut said, true) {
                         self.ui.say("Acquiring state lock. This may take a few moments...");
+                    }
+                    if !go_on() {
+                        let detail = "Another command holds the lock. Nothing was changed.";
+                        let summary = "Interrupted while waiting for the state lock";
+                        return Err(vec![Diagnostic::error(summary, detail)]);
                     }
                     std::thread::sleep(Duration::from_millis(500));
                 }

@@ -3,13 +3,13 @@
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use plumb_diag::Diagnostic;
+use plumb_diag::{Diagnostic, Diagnostics};
 
 /// Puts `text` in place of what the file holds, at once: whoever reads it sees the old or the new.
-pub(crate) fn replace(path: &str, text: &str) -> Result<(), Diagnostic> {
+pub(crate) fn replace(path: &str, text: &str) -> Result<(), Diagnostics> {
     let failed = |error: std::io::Error| {
         let detail = format!("{path} could not be written: {error}.");
-        Diagnostic::error("A report could not be written", detail)
+        vec![Diagnostic::error("A report could not be written", detail)]
     };
     // Pipes and devices are written to as they are.
     if std::fs::metadata(path).is_ok_and(|it| !it.is_file()) {
@@ -52,6 +52,6 @@ mod tests {
         assert_eq!(std::fs::read_to_string(path).expect("there"), "two");
         assert_eq!(std::fs::read_dir(folder.path()).expect("there").count(), 1);
         let error = replace(&format!("{path}/x"), "").expect_err("not a folder");
-        assert!(error.detail.contains("could not be written"), "{error:?}");
+        assert!(error[0].detail.contains("could not be written"), "{error:?}");
     }
 }

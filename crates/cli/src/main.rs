@@ -6,11 +6,16 @@ mod argv;
 mod commands;
 mod context;
 mod files;
+mod gitops;
 mod help;
 mod hidden;
+mod html;
 mod load;
+mod picture;
 mod planfile;
 mod planning;
+mod policy;
+mod reports;
 mod screen;
 mod ui;
 mod usage;
@@ -30,6 +35,8 @@ pub(crate) const TERRAFORM_VERSION: &str = "1.11.4";
 
 /// When the work was ended by a signal.
 pub(crate) const INTERRUPTED: i32 = 130;
+/// When policies refused a plan.
+pub(crate) const REFUSED: i32 = 3;
 
 fn main() {
     if let Some(code) = hidden::run() {
@@ -78,8 +85,16 @@ fn run() -> i32 {
     };
     let typed = matches.subcommand().map(|it| variables::typed(it.1)).unwrap_or_default();
     let (view, json) = commands::view(&cli.verb);
-    let ui = Arc::new(ui::Ui::new(&view, json));
-    let context = Context { env, ui, started_in };
+    let mut ui = ui::Ui::new(&view, json);
+    let reports = match reports::begin(&cli.verb, &mut ui, &env) {
+        Ok(reports) => reports,
+        Err(diagnostics) => {
+            ui.diagnostics(&diagnostics);
+            return 1;
+        }
+    };
+    let ui = Arc::new(ui);
+    let context = Context { env, ui, started_in, reports };
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .thread_stack_size(16 << 20)
@@ -99,6 +114,7 @@ fn run() -> i32 {
             1
         }
     };
+    let code = context.reports.finish(&context, code);
     // A thread that waits for somebody to type would hold it up.
     runtime.shutdown_background();
     code

@@ -1,24 +1,32 @@
 //! From options to a plan: what `plan`, `apply`, `destroy`, `refresh`, `drift` and `import` share.
 
 use std::collections::BTreeMap;
+use std::io::{self, Write};
 use std::sync::Arc;
 
 use plumb_diag::{Diagnostic, Diagnostics};
 use plumb_engine::{Engine, Interrupt, Interrupter, Observer, PlanOutcome, PlanRequest};
 use plumb_lang::vars::merge;
-use plumb_lang::{Inputs, NodeKind, Program, relevant_attributes};
+use plumb_lang::{Inputs, NodeKind, Program, relevant_attributes, write_configuration};
 use plumb_model::Target;
 use plumb_model::addr::Addr;
 use plumb_model::plan::{Action, Plan};
 use plumb_model::question::Observations;
+use plumb_model::schema::Schemas;
 use plumb_model::state::State;
 use plumb_model::value::{Path, Value};
-use plumb_planner::{Options, PlanMode};
-use plumb_report::{Counts, PlanText, forgotten_warning, plan_text};
+use plumb_planner::{Options, PlanMode, Planned};
+use plumb_report::{
+    Counts, Operation, PlanJson, PlanText, forgotten_warning, plan_lines, plan_text,
+    planned_outputs_line, summary_json_line, write_plan_json,
+};
+use plumb_state::v4::with_all_needs;
 
+use crate::TERRAFORM_VERSION;
 use crate::args::PlanFlags;
 use crate::context::{Backend, Context};
 use crate::load::{self, Loaded};
+use crate::ui::now;
 use crate::variables::{self, Typed};
 
 /// Everything that a plan is made from, besides the state.
@@ -241,6 +249,16 @@ pub(crate) fn interrupts() -> Interrupt {
     interrupt
 }
 
+/// The plan for machines that listen.
+pub(crate) fn tell(context: &Context, plan: &Plan) {
+    context.ui.event(|| {
+        let outputs = planned_outputs_line(plan, &now()).unwrap_or_default();
+        plan_lines(plan, &now())
+            + &summary_json_line(counts(plan), Operation::Plan, plan, &now())
+            + &outputs
+    });
+}
+
 /// The plan as a person reviews it, with its notes.
 pub(crate) fn show(context: &Context, plan: &Plan, program: &Program, mode: PlanMode) {
     let schemas = context.schemas();
@@ -253,6 +271,32 @@ pub(crate) fn show(context: &Context, plan: &Plan, program: &Program, mode: Plan
         style: context.ui.out,
     };
     context.ui.print(&plan_text(shown));
+}
+
+/// The plan as `show -json` gives it, to whoever reads it: programs, and policies.
+pub(crate) fn write_json(
+    prepared: &Prepared,
+    planned: &Planned,
+    schemas: &Schemas,
+    to: &mut dyn Write,
+) -> io::Result<()> {
+    let Prepared { program, inputs, .. } = prepared;
+    let variables = variables_of(program, &planned.known, inputs);
+    let prior = with_all_needs(&planned.prior);
+    let mut configuration = String::new();
+    write_configuration(program, schemas, &mut configuration);
+    let input = PlanJson {
+        plan: &planned.plan,
+        prior: &prior,
+        schemas,
+        version: TERRAFORM_VERSION,
+        variables: &variables,
+        configuration: &configuration,
+        relevant: &relevant(program, &planned.plan),
+        timestamp: &inputs.plan_time,
+        errored: false,
+    };
+    write_plan_json(input, to)
 }
 
 /// What of which resource the changes of the plan come from.
@@ -271,7 +315,8 @@ pub(crate) fn notes(plan: &Plan, at_once: bool) -> Diagnostics {
     notes
 }
 
-fn report_mode(mode: PlanMode) -> plumb_report::PlanMode {
+/// The mode, as reports call it.
+pub(crate) fn report_mode(mode: PlanMode) -> plumb_report::PlanMode {
     match mode {
         PlanMode::Normal => plumb_report::PlanMode::Normal,
         PlanMode::Destroy => plumb_report::PlanMode::Destroy,
@@ -295,7 +340,7 @@ pub(crate) fn counts(plan: &Plan) -> Counts {
 }
 
 /// Values of the root module's variables.
-pub(crate) fn variables_of(
+fn variables_of(
     program: &Program,
     known: &plumb_lang::Known,
     inputs: &Inputs,

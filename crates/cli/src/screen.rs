@@ -68,9 +68,8 @@ impl Screen {
     }
 
     fn tell(&self, key: &ObjectKey, doing: Doing, moment: Moment, id: Option<&str>) {
-        if self.ui.json {
-            self.ui.print(&progress_line(key, doing, moment, id, &now()));
-        } else {
+        self.ui.event(|| progress_line(key, doing, moment, id, &now()));
+        if !self.ui.json {
             self.print(&progress_text(key, doing, moment, id, self.ui.out));
         }
     }
@@ -161,16 +160,13 @@ impl Observer for Screen {
     fn notice(&self, notice: Notice<'_>) {
         match notice {
             Notice::RefreshStarted(key, id) => {
-                if self.ui.json {
-                    self.ui.print(&refresh_line(key, id, false, &now()));
-                } else {
+                self.ui.event(|| refresh_line(key, id, false, &now()));
+                if !self.ui.json {
                     self.print(&refresh_text(key, id, self.ui.out));
                 }
             }
             Notice::RefreshDone(key, id) => {
-                if self.ui.json {
-                    self.ui.print(&refresh_line(key, id, true, &now()));
-                }
+                self.ui.event(|| refresh_line(key, id, true, &now()));
             }
             Notice::ReadStarted(key) => self.start(key, Doing::Read, None),
             Notice::ReadDone(key, elapsed, id) => {
@@ -188,9 +184,8 @@ impl Observer for Screen {
             Notice::Failed(key, action, elapsed, _) => {
                 self.end(key);
                 // People read the diagnostic.
-                if self.ui.json {
-                    self.tell(key, doing(action), Moment::Failed(elapsed), None);
-                }
+                let moment = Moment::Failed(elapsed);
+                self.ui.event(|| progress_line(key, doing(action), moment, None, &now()));
             }
             Notice::Retrying(key, attempt, why) => {
                 if !self.ui.json {

@@ -73,7 +73,7 @@ fn the_middle_is_pure() {
         "rand::",
     ];
     let mut found = Vec::new();
-    for name in ["diag", "model", "lang", "planner", "executor", "drift", "watch"] {
+    for name in ["diag", "model", "lang", "planner", "executor", "drift", "gitops", "watch"] {
         let mut queue = vec![root().join("crates").join(name).join("src")];
         while let Some(path) = queue.pop() {
             if path.is_dir() {

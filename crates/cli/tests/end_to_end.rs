@@ -422,10 +422,11 @@ fn words_of_help() {
 
         All other commands:
           console       Try expressions at an interactive command prompt
-          drift         Tell whether the real infrastructure still is what the state says
+          drift         Tell what moved away from what is remembered and declared; changes nothing
           exec          Run a command inside a host, or in the network of a router
           fmt           Reformat your configuration in the standard style
           force-unlock  Remove a stuck lock on the current workspace
+          gitops        Follow a git repository: plan each new commit, and apply it under a policy
           graph         Generate a Graphviz graph of the steps in an operation
           import        Associate existing infrastructure with a resource
           logs          Show what a host's command wrote

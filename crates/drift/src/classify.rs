@@ -1,5 +1,6 @@
 //! From what was planned and seen to what moved.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use plumb_lang::{Program, relevant_attributes};
 use plumb_model::Target;
 use plumb_model::addr::{Addr, Mode, ObjectKey, ProviderAddr};
 use plumb_model::plan::{Action, Change, Plan};
-use plumb_model::propose::unmanaged;
+use plumb_model::propose::{mark_sensitive, unmanaged};
 use plumb_model::question::{Answer, Observations, QuestionKey};
 use plumb_model::schema::Schemas;
 use plumb_model::state::{Object, State};
@@ -131,7 +132,14 @@ fn ours(
     let object = input.state.objects.get(key);
     let change = input.plan.changes.get(key);
     let provider = object.map(|it| &it.provider).or(change.map(|it| &it.provider))?.clone();
-    let attributes = after.map(|after| moved(before, after)).unwrap_or_default();
+    let resource = &key.addr.resource;
+    let schema = input.schemas.resource(&provider.source, resource.mode, &resource.kind);
+    // What is remembered has the marks of the configuration; those of the schema count as well.
+    let marked = |it| match schema {
+        Some(schema) => mark_sensitive(&schema.block, it),
+        None => Cow::Borrowed(it),
+    };
+    let attributes = after.map(|it| moved(&marked(before), &marked(it))).unwrap_or_default();
     let class = if after.is_some() { Class::Changed } else { Class::Deleted };
     if class == Class::Changed && attributes.is_empty() {
         return None;

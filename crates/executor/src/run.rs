@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use plumb_diag::{Diagnostic, Diagnostics};
-use plumb_lang::{Asked, Inputs, Known, NodeKind, Program, World};
+use plumb_lang::{Asked, Inputs, Known, NodeKind, Program, World, nodes};
 use plumb_model::addr::{Addr, Kind, ObjectKey, ProviderAddr};
 use plumb_model::event::{Effect, Event, Intended, Intent, Remote};
 use plumb_model::plan::{Op, Plan, Reason, Replaced, Step};
@@ -356,9 +356,18 @@ impl<'a> Run<'a> {
             self.occupy(source);
         }
         self.answering.insert(key, Answering { steps: vec![index], source });
-        let provider = question.provider.as_ref();
-        let config = provider.and_then(|it| self.providers.get(it)).cloned();
-        Some(Work::Ask(Box::new(question), config.unwrap_or(Value::NULL)))
+        let config = question.provider.as_ref().map_or(Value::NULL, |it| self.config_of(it));
+        Some(Work::Ask(Box::new(question), config))
+    }
+
+    /// How a provider is configured. Where only objects are left and no block speaks of it, as one
+    /// without settings; the planner saw to it that it can be.
+    fn config_of(&self, provider: &Arc<ProviderAddr>) -> Value {
+        let schema = || self.input.schemas.providers.get(&provider.source);
+        match self.providers.get(provider) {
+            Some(config) => config.clone(),
+            None => schema().map_or(Value::NULL, |it| nodes::empty_config(it)),
+        }
     }
 
     fn call(&mut self, index: u32, call: Call, intent: Intent) -> CallWork {
@@ -368,7 +377,7 @@ impl<'a> Run<'a> {
             other => other.addr().current(),
         };
         let provider = intent.provider.clone();
-        let config = self.providers.get(&provider).cloned().unwrap_or(Value::NULL);
+        let config = self.config_of(&provider);
         self.status[index as usize] = Status::Running;
         self.occupy(&provider.source);
         self.calling.insert(index, provider.source.clone());

@@ -7,6 +7,7 @@
 mod audit;
 mod companions;
 mod drift_only;
+mod foreseen;
 mod instance;
 mod moves;
 mod order;
@@ -29,6 +30,7 @@ use plumb_model::state::State;
 use plumb_model::value::Value;
 
 pub use audit::audit;
+pub use foreseen::foreseen;
 
 /// Everything a plan depends on. Two equal inputs give two equal plans.
 #[derive(Clone, Copy)]

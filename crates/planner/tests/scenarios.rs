@@ -907,3 +907,34 @@ fn what_the_configuration_says_goes_before_companions() {
     "#]],
     );
 }
+
+#[test]
+fn what_is_foreseen_says_which_new_object_refers_to_which() {
+    let config = r#"
+        resource "test_thing" "net" {
+            count = 2
+            name  = "net${count.index}"
+        }
+        locals { ids = { for it in test_thing.net : it.name => it.id } }
+        resource "test_thing" "port" {
+            for_each = local.ids
+            name     = each.value
+        }
+        resource "test_thing" "host" {
+            count = 2
+            name  = test_thing.port["net${1 - count.index}"].id
+        }
+        resource "test_thing" "known" { name = "n" }
+    "#;
+    let mut lab = Lab::new();
+    let expected = expect![[r#"
+        test_thing.host[0] <test_thing.port["net1"] id>
+        test_thing.host[1] <test_thing.port["net0"] id>
+        test_thing.known n
+        test_thing.net[0] net0
+        test_thing.net[1] net1
+        test_thing.port["net0"] <test_thing.net[0] id>
+        test_thing.port["net1"] <test_thing.net[1] id>
+    "#]];
+    expected.assert_eq(&lab.foreseen(config));
+}

@@ -5,6 +5,7 @@
 
 mod args;
 mod auth;
+mod beside;
 mod build;
 mod commit;
 mod connect;
@@ -14,6 +15,7 @@ mod data;
 mod dockerignore;
 mod endpoint;
 mod failure;
+mod follow;
 mod image;
 mod import;
 mod network;
@@ -23,6 +25,7 @@ mod registry;
 mod registry_image;
 mod schema;
 mod tag;
+mod topology;
 mod volume;
 
 pub use provider::DockerProvider;

@@ -16,7 +16,9 @@ use plumb_model::event::Remote;
 use plumb_model::schema::ProviderSchema;
 use plumb_model::state::Token;
 use plumb_model::value::Value;
-use plumb_provider::{CallContext, Connection, Edge, Failure, Outcome, Provider, ReadRequest};
+use plumb_provider::{
+    CallContext, Connection, Edge, Failure, Foreign, Ours, Outcome, Provider, ReadRequest, Touched,
+};
 
 use crate::args::Args;
 use crate::auth::{Keyring, RegistryAuth};
@@ -24,8 +26,8 @@ use crate::endpoint::{self, Environment, Where};
 use crate::failure::OrFail as _;
 use crate::reference::Reference;
 use crate::registry::Registry;
+use crate::{beside, connect, follow, schema};
 use crate::{commit, container, context, data, image, network, registry_image, tag, volume};
-use crate::{connect, schema};
 
 /// The label that carries the name of the call which made an object.
 pub(crate) const TOKEN_LABEL: &str = "plumb.token";
@@ -59,6 +61,10 @@ pub(crate) struct Engine {
 impl Provider for DockerProvider {
     fn schema(&self) -> &Arc<ProviderSchema> {
         self.schema.get_or_init(|| Arc::new(schema::provider()))
+    }
+
+    fn topology(&self, kind: &Kind, attrs: &Value) -> Vec<plumb_topology::Piece> {
+        crate::topology::pieces(kind, attrs)
     }
 
     async fn connect(&self, config: &Value, edge: &Edge) -> Result<Arc<dyn Connection>, Failure> {
@@ -269,7 +275,11 @@ fn outlives_its_caller(kind: &str) -> bool {
 }
 
 fn by_token(token: Token) -> std::collections::HashMap<String, Vec<String>> {
-    [("label".to_owned(), vec![format!("{TOKEN_LABEL}={token}")])].into()
+    by_label(format!("{TOKEN_LABEL}={token}"))
+}
+
+pub(crate) fn by_label(label: String) -> std::collections::HashMap<String, Vec<String>> {
+    [("label".to_owned(), vec![label])].into()
 }
 
 fn unknown(kind: &str) -> Failure {
@@ -322,6 +332,18 @@ impl Connection for Engine {
             "docker_registry_image" => data::registry_image(self, config).await,
             other => Err(unknown(other)),
         }
+    }
+
+    async fn beside(&self, ours: &[Ours]) -> Result<Vec<Foreign>, Failure> {
+        beside::beside(self, ours).await
+    }
+
+    async fn follow(
+        &self,
+        ours: &[Ours],
+        touched: &(dyn Fn(Touched) + Send + Sync),
+    ) -> Result<(), Failure> {
+        follow::follow(self, ours, touched).await
     }
 
     async fn create(&self, call: &CallContext, kind: &Kind, planned: &Value) -> Outcome {

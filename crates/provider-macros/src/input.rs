@@ -33,6 +33,10 @@ pub(crate) struct Field {
 }
 
 /// Attribute or nested block.
+#[allow(
+    clippy::large_enum_variant,
+    reason = "a handful, and how large depends on what else is built: spans grow with `span-locations`"
+)]
 pub(crate) enum Shape {
     Attribute(Attribute),
     Block(Block),

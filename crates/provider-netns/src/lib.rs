@@ -17,6 +17,7 @@ mod schema;
 #[cfg(test)]
 mod tests;
 mod text;
+mod topology;
 mod validate;
 
 pub use provider::NetnsProvider;

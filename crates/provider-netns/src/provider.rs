@@ -39,6 +39,10 @@ impl Provider for NetnsProvider {
         self.schema.get_or_init(|| Arc::new(schema::provider()))
     }
 
+    fn topology(&self, kind: &Kind, attrs: &Value) -> Vec<plumb_topology::Piece> {
+        crate::topology::pieces(kind, attrs)
+    }
+
     async fn connect(&self, config: &Value, edge: &Edge) -> Result<Arc<dyn Connection>, Failure> {
         if !cfg!(target_os = "linux") {
             let detail = "Its networks and hosts are namespaces of the Linux kernel. Use the Docker provider here.";

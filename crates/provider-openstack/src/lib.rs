@@ -3,6 +3,7 @@
 //! Names, types and flags are those of terraform-provider-openstack, so that files written for it
 //! work unchanged.
 
+mod around;
 mod auth;
 mod change;
 mod cloud;
@@ -23,5 +24,6 @@ mod table;
 #[cfg(test)]
 mod tests;
 mod told;
+mod topology;
 
 pub use provider::OpenStackProvider;

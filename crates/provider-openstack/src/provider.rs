@@ -10,11 +10,13 @@ use plumb_model::event::Remote;
 use plumb_model::schema::ProviderSchema;
 use plumb_model::state::Token;
 use plumb_model::value::{Path, Value};
-use plumb_provider::{CallContext, Connection, Edge, Failure, Outcome, Provider, ReadRequest};
+use plumb_provider::{
+    CallContext, Connection, Edge, Failure, Foreign, Ours, Outcome, Provider, ReadRequest, Touched,
+};
 
 use crate::cloud::{Cloud, id_of};
 use crate::session::Session;
-use crate::{config, data, kinds, nova};
+use crate::{around, config, data, kinds, nova};
 
 /// How long a service may go on with what was asked of it before we were killed: nothing tells what
 /// it is about to make.
@@ -30,6 +32,10 @@ pub struct OpenStackProvider {
 impl Provider for OpenStackProvider {
     fn schema(&self) -> &Arc<ProviderSchema> {
         self.schema.get_or_init(|| Arc::new(schema()))
+    }
+
+    fn topology(&self, kind: &Kind, attrs: &Value) -> Vec<plumb_topology::Piece> {
+        crate::topology::pieces(kind, attrs)
     }
 
     async fn connect(&self, config: &Value, edge: &Edge) -> Result<Arc<dyn Connection>, Failure> {
@@ -133,6 +139,18 @@ impl Connection for CloudConnection {
             Ok(calls) => calls.delete(&self.0, call, prior).await,
             Err(failure) => Outcome::failed(failure),
         }
+    }
+
+    async fn beside(&self, ours: &[Ours]) -> Result<Vec<Foreign>, Failure> {
+        around::beside(&self.0, ours).await
+    }
+
+    async fn follow(
+        &self,
+        ours: &[Ours],
+        touched: &(dyn Fn(Touched) + Send + Sync),
+    ) -> Result<(), Failure> {
+        around::follow(&self.0, ours, touched).await
     }
 
     /// What a server wrote to its console.

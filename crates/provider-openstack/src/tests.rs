@@ -83,6 +83,28 @@ Nova; DNS zones, object storage, containers, shares, secrets, databases and orch
 
 `region` cannot be another than the provider's: another region is another `provider` block.
 
+## What stands beside, and what happens
+
+Foreign is what nobody declared, in the projects that your objects live in and in your networks:
+servers, ports, floating IPs, networks, subnets, routers, router interfaces, security groups, rules
+in your security groups, volumes, images, snapshots of servers, and key pairs of your user. Servers,
+volumes and key pairs are looked for in the provider's own project only. What belongs to another
+project is foreign only where it is plugged into a network of yours.
+
+Not foreign: the security group `default` and the two rules that open a new group to the outside,
+ports of your servers and routers, those that Neutron makes for itself (DHCP, gateways), volumes
+that a server of yours was made to boot from, and what your objects name: a network that comes from
+a data source, say. Looking takes one request for each kind, 12 in all; services that the cloud
+does not have are left out.
+
+OpenStack tells nobody what happens, so it is asked every 5 seconds, in 10 requests: Nova for
+changes since it was asked last, by its own clock; the others for one short list each, which is
+compared with the one before. Each project more is one more (images), each hundred networks another.
+What no list tells of is read once a minute: metadata of servers, key pairs, server groups, flavors,
+projects, application credentials, address groups, subnet pools, trunks and port forwardings. When
+the cloud is busy or away, the pauses grow to a minute; after four rounds in a row that came to
+nothing it is given up.
+
 ## How it differs from terraform-provider-openstack
 
 - Objects are found again when a run was cut off between a request and its answer: descriptions end

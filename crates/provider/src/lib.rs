@@ -27,6 +27,7 @@ use plumb_model::event::{Effect, Remote};
 use plumb_model::schema::ProviderSchema;
 use plumb_model::state::Token;
 use plumb_model::value::{Path, Value};
+use plumb_topology::Piece;
 
 /// One system that resources live in.
 #[async_trait]
@@ -38,6 +39,14 @@ pub trait Provider: Send + Sync {
     /// many as a person allows.
     fn concurrency(&self) -> Option<usize> {
         None
+    }
+
+    /// What a resource, or what a data source found, is on a picture of the network. `attrs` are
+    /// its attributes, unmarked; what is not known yet is unknown, or a text that stands for it and
+    /// is equal wherever it is referred to.
+    fn topology(&self, kind: &Kind, attrs: &Value) -> Vec<Piece> {
+        let _ = (kind, attrs);
+        Vec::new()
     }
 
     /// Reaches the system. `config` follows [`ProviderSchema::config`], is wholly known and

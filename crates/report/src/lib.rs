@@ -3,13 +3,24 @@
 //! Everything here is a pure function from data to text: it does not know how a plan was made, nor
 //! whether it is written to a terminal. Colours, width and frames are asked for with a [`Style`].
 
+mod action;
+mod checks_junit;
 mod diagnostic;
 mod diff;
 mod drift;
+mod escape;
+mod github;
+mod gitlab;
+mod html;
 mod json;
+mod junit;
+mod markdown;
+mod place;
 mod plan_json;
+mod plan_markdown;
 mod plan_text;
 mod quote;
+mod sarif;
 mod schema_json;
 mod state_json;
 mod state_text;
@@ -18,16 +29,24 @@ mod type_text;
 mod ui;
 mod unified;
 
+pub use checks_junit::checks_junit;
 pub use diagnostic::json::{diagnostic_line, validate_json};
+pub use diagnostic::sarif::sarif_diagnostics;
 pub use diagnostic::text::{
     diagnostic_text, diagnostics_text, diagnostics_text_compact, split_warnings,
 };
 pub use drift::{
-    drift_json, drift_junit, drift_markdown, drift_prometheus, drift_sarif, drift_text,
-    read_previous,
+    drift_annotations, drift_json, drift_junit, drift_markdown, drift_prometheus, drift_sarif,
+    drift_text, read_previous,
+};
+pub use github::{annotations, step_output};
+pub use gitlab::gitlab_report;
+pub use html::{
+    HtmlDelta, HtmlFinding, HtmlHistory, HtmlPlan, HtmlReport, html_findings, html_report,
 };
 pub use json::indent_json;
 pub use plan_json::{PlanJson, write_plan_json};
+pub use plan_markdown::{PlanMarkdown, plan_markdown, problems_markdown};
 pub use plan_text::{
     Counts, PlanMode, PlanText, forgotten_warning, plan_text, saved_text, summary_line,
 };

@@ -133,7 +133,7 @@ impl Counts {
     }
 }
 
-fn is_shown(change: &Change) -> bool {
+pub(crate) fn is_shown(change: &Change) -> bool {
     change.action != Action::Keep || change.moved_from.is_some() || change.importing.is_some()
 }
 
@@ -197,7 +197,7 @@ fn write_legend(shown: &[(&ObjectKey, &Change)], style: Style, out: &mut String)
 }
 
 /// The sign in the three columns before `resource`.
-fn symbol(action: Action, style: Style) -> String {
+pub(crate) fn symbol(action: Action, style: Style) -> String {
     let (plus, minus) = (style.green("+"), style.red("-"));
     match action {
         Action::Keep => "   ".into(),
@@ -211,21 +211,32 @@ fn symbol(action: Action, style: Style) -> String {
     }
 }
 
-fn write_change(input: PlanText<'_>, key: &ObjectKey, change: &Change, out: &mut String) {
+pub(crate) fn write_change(
+    input: PlanText<'_>,
+    key: &ObjectKey,
+    change: &Change,
+    out: &mut String,
+) {
     let style = input.style;
     let _ = writeln!(out, "\n{}", comment(key, change, style));
+    let diff = change_diff(input.schemas, key, change);
+    write_object(&symbol(change.action, style), key, &diff, style, out);
+}
+
+/// What a change changes.
+pub(crate) fn change_diff(schemas: &Schemas, key: &ObjectKey, change: &Change) -> Diff {
     let diff = object_diff(
-        input.schemas,
+        schemas,
         &change.provider.source,
         key,
         change.before.as_ref(),
         change.after.as_ref(),
         &Forcing::new(&change.replace_paths),
     );
-    let diff = match change.action {
+    match change.action {
         // It stays as it is, out of our sight.
         Action::Forget => object_diff(
-            input.schemas,
+            schemas,
             &change.provider.source,
             key,
             change.before.as_ref(),
@@ -233,11 +244,16 @@ fn write_change(input: PlanText<'_>, key: &ObjectKey, change: &Change, out: &mut
             &Forcing::default(),
         ),
         _ => diff,
-    };
-    write_object(&symbol(change.action, style), key, &diff, style, out);
+    }
 }
 
-fn write_object(symbol: &str, key: &ObjectKey, diff: &Diff, style: Style, out: &mut String) {
+pub(crate) fn write_object(
+    symbol: &str,
+    key: &ObjectKey,
+    diff: &Diff,
+    style: Style,
+    out: &mut String,
+) {
     let resource = &key.addr.resource;
     let word = match resource.mode {
         Mode::Managed => "resource",
@@ -272,7 +288,7 @@ pub(crate) fn object_diff(
 }
 
 /// The lines above a resource: what happens to it and why.
-fn comment(key: &ObjectKey, change: &Change, style: Style) -> String {
+pub(crate) fn comment(key: &ObjectKey, change: &Change, style: Style) -> String {
     let name = style.bold(&printable(&key.to_string()));
     let red = |text: &str| style.bold_red(text);
     let first = match change.action {
@@ -366,19 +382,23 @@ fn because(key: &ObjectKey, change: &Change) -> Option<String> {
     })
 }
 
+/// What changed outside of us, as far as it matters to the plan.
+pub(crate) fn shown_drift<'a>(
+    input: PlanText<'a>,
+) -> Vec<(&'a ObjectKey, &'a Value, Option<Value>)> {
+    let relevant = input.relevant.filter(|_| input.mode != PlanMode::RefreshOnly);
+    let drift = input.plan.drift.iter().filter_map(|(key, (before, after))| match relevant {
+        None => Some((key, before, after.clone())),
+        Some(relevant) => {
+            relevant_part(relevant, key, before, after.as_ref()).map(|it| (key, before, it))
+        }
+    });
+    drift.collect()
+}
+
 fn write_drift(input: PlanText<'_>, out: &mut String) -> bool {
     let PlanText { plan, mode, style, .. } = input;
-    let relevant = input.relevant.filter(|_| mode != PlanMode::RefreshOnly);
-    let drift: Vec<_> = plan
-        .drift
-        .iter()
-        .filter_map(|(key, (before, after))| match relevant {
-            None => Some((key, before, after.clone())),
-            Some(relevant) => {
-                relevant_part(relevant, key, before, after.as_ref()).map(|it| (key, before, it))
-            }
-        })
-        .collect();
+    let drift = shown_drift(input);
     if drift.is_empty() {
         return false;
     }
@@ -450,7 +470,7 @@ pub(crate) fn source_of<'a>(plan: &'a Plan, schemas: &'a Schemas, key: &ObjectKe
     schemas.providers.keys().find(|it| has(it)).map_or("", |it| it)
 }
 
-fn write_outputs(
+pub(crate) fn write_outputs(
     outputs: &std::collections::BTreeMap<std::sync::Arc<str>, OutputChange>,
     style: Style,
     out: &mut String,

@@ -34,18 +34,19 @@ pub(crate) fn quote(text: &str) -> String {
     out
 }
 
-/// A multi-line string for a terminal: line breaks and tabs stay, other controls are escaped.
+/// A multi-line string for a terminal: line breaks and tabs stay, other controls are escaped, also
+/// those that reorder the text around them.
 pub(crate) fn printable(text: &str) -> std::borrow::Cow<'_, str> {
-    if !text.chars().any(|c| c.is_control() && c != '\n' && c != '\t') {
+    let reorders =
+        |c: char| matches!(u32::from(c), 0x200e | 0x200f | 0x202a..=0x202e | 0x2066..=0x2069);
+    let bad = |c: char| reorders(c) || c.is_control() && c != '\n' && c != '\t';
+    if !text.chars().any(bad) {
         return text.into();
     }
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
-            '\n' | '\t' => out.push(c),
-            c if c.is_control() => {
-                out.push_str(quote(c.encode_utf8(&mut [0; 4])).trim_matches('"'))
-            }
+            c if bad(c) => out.push_str(quote(c.encode_utf8(&mut [0; 4])).trim_matches('"')),
             c => out.push(c),
         }
     }
@@ -64,10 +65,10 @@ pub(crate) fn is_identifier(name: &str) -> bool {
     starts && chars.all(|c| c.is_alphanumeric() || c == '_' || c == '-')
 }
 
-fn is_printable(c: char) -> bool {
+pub(crate) fn is_printable(c: char) -> bool {
     let invisible = matches!(u32::from(c),
         0xa0 | 0xad | 0x1680 | 0x2000..=0x200f | 0x2028..=0x202f | 0x205f..=0x206f | 0x3000
-        | 0xd800..=0xf8ff | 0xfeff | 0xfff9..=0xfffb | 0xe0000..=0x10ffff);
+        | 0xd800..=0xf8ff | 0xfeff | 0xfff9..=0xfffb | 0xfffe | 0xffff | 0xe0000..=0x10ffff);
     !c.is_control() && !invisible
 }
 

@@ -11,6 +11,34 @@ pub fn unified_diff(name: &str, old: &str, new: &str) -> String {
         .to_string()
 }
 
+/// Lines of a plan or of drift with their sign in the first column, where a `diff` code block looks
+/// for it. What changes in place has a `!` instead of the `~`, as such blocks colour that one.
+pub(crate) fn signs_first(text: &str) -> String {
+    let mut out = String::with_capacity(text.len() + 8);
+    for line in text.lines() {
+        let bare = line.trim_start_matches(' ');
+        let margin = line.len() - bare.len();
+        let signs = [("-/+ ", '!'), ("+/- ", '!'), ("+ ", '+'), ("- ", '-'), ("~ ", '!')];
+        match signs.iter().find(|it| bare.starts_with(it.0)) {
+            Some((sign, shown)) => {
+                out.push(*shown);
+                // The sign moves; all else stays where it is.
+                let columns = margin + sign.len() - 1;
+                out.extend(std::iter::repeat_n(' ', columns));
+                out.push_str(&bare[sign.len()..]);
+            }
+            // Nothing else may look like one.
+            None if margin == 0 && bare.starts_with(['+', '-', '!', '@']) => {
+                out.push(' ');
+                out.push_str(bare);
+            }
+            None => out.push_str(line),
+        }
+        out.push('\n');
+    }
+    out
+}
+
 #[cfg(test)]
 mod tests {
     use super::unified_diff;

@@ -6,10 +6,12 @@ use std::fmt::Write;
 use plumb_diag::{Diagnostic, Diagnostics};
 use plumb_lang::{NodeId, NodeKind, Program};
 use plumb_report::schemas_json;
+use plumb_topology::{layout, mermaid, svg_file};
 
 use crate::args::{GraphArgs, ProvidersArgs, ProvidersVerb, VersionArgs};
+use crate::commands::show::current;
 use crate::context::Context;
-use crate::{TERRAFORM_VERSION, VERSION, load};
+use crate::{TERRAFORM_VERSION, VERSION, load, picture, planfile};
 
 /// Which version this is.
 pub(crate) fn version(args: &VersionArgs) -> i32 {
@@ -92,8 +94,11 @@ pub(crate) fn providers(context: &Context, args: &ProvidersArgs) -> Result<i32, 
     Ok(0)
 }
 
-/// The dependencies between resources, or between all parts, for Graphviz.
+/// The dependencies between resources, or between all parts, for Graphviz; or the network.
 pub(crate) fn graph(context: &Context, args: &GraphArgs) -> Result<i32, Diagnostics> {
+    if args.kind.as_deref() == Some("topology") {
+        return topology(context, args);
+    }
     let mut loaded = load::load(&mut load::read_folder);
     context.ui.show_from(&loaded.sources);
     let program = load::check(&mut loaded, &context.schemas());
@@ -105,6 +110,26 @@ pub(crate) fn graph(context: &Context, args: &GraphArgs) -> Result<i32, Diagnost
         Some(_) => whole_graph(&program),
     };
     context.ui.print(&text);
+    Ok(0)
+}
+
+/// The network as a picture: what a saved plan changes, else what the state remembers.
+fn topology(context: &Context, args: &GraphArgs) -> Result<i32, Diagnostics> {
+    let network = match &args.plan {
+        None => picture::of_state(&current(context, None)?),
+        Some(path) => {
+            let schemas = context.schemas();
+            let saved = planfile::read(path, &schemas)?;
+            context.ui.show_from(&saved.prepared.loaded.sources);
+            let outcome = saved.plan(&saved.state, &schemas)?;
+            picture::of_plan(&saved.prepared, &outcome)
+        }
+    };
+    let drawn = match args.mermaid {
+        true => mermaid(&network),
+        false => svg_file(&layout(&network), "Topology"),
+    };
+    context.ui.print(&drawn);
     Ok(0)
 }
 

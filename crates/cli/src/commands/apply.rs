@@ -3,23 +3,25 @@
 use std::sync::Arc;
 
 use plumb_diag::{Diagnostic, Diagnostics};
-use plumb_engine::{Applied, ApplyRequest, Engine, Interrupt, Observer, PlanOutcome};
+use plumb_engine::{ApplyRequest, Engine, Interrupt, Observer, PlanOutcome};
 use plumb_lang::Inputs;
 use plumb_model::state::State;
 use plumb_planner::PlanMode;
+
 use plumb_report::{
-    Counts, Operation, complete_text, outputs_line, outputs_text, plan_lines, planned_outputs_line,
-    summary_json_line,
+    Counts, Operation, complete_text, outputs_line, outputs_text, summary_json_line,
 };
 use plumb_state::{Lease, Opened};
 
+use super::ended::{incomplete, remains, skipped};
 use crate::args::ApplyArgs;
 use crate::context::{Context, store_error};
 use crate::planning::{self, Asked, Prepared};
+use crate::policy::Policies;
 use crate::screen::Screen;
 use crate::ui::now;
 use crate::variables::Typed;
-use crate::{INTERRUPTED, planfile};
+use crate::{INTERRUPTED, REFUSED, planfile, policy};
 
 /// What is there to work with once a plan is made.
 struct Ready {
@@ -43,18 +45,26 @@ pub(crate) async fn apply(
     };
     let interrupt = planning::interrupts();
     let screen: Arc<dyn Observer> = Screen::new(&context.ui);
-    let ready = match &args.plan_file {
+    let policies = policy::read(context, &args.policy)?;
+    let made = match &args.plan_file {
         Some(path) => {
             refuse_with_file(args, typed, forced)?;
-            from_file(context, &engine, args, path)?
+            Ok(from_file(context, &engine, args, path, &interrupt)?)
         }
-        None => {
-            let made = fresh(context, &engine, args, typed, forced, &screen, &interrupt).await?;
-            match made {
-                Ok(ready) => ready,
-                Err(code) => return Ok(code),
-            }
-        }
+        None => fresh(context, &engine, args, typed, forced, &screen, &interrupt).await?,
+    };
+    let ready = match made {
+        Ok(ready) => ready,
+        Err(code) => return Ok(code),
+    };
+    let Some(ready) = judged(context, &engine, policies, ready)? else { return Ok(REFUSED) };
+    let approved = match &args.plan_file {
+        Some(_) => Ok(ready),
+        None => approved(context, args, ready, &interrupt).await?,
+    };
+    let ready = match approved {
+        Ok(ready) => ready,
+        Err(code) => return Ok(code),
     };
     carry_out(context, &engine, args, ready, &screen, &interrupt).await
 }
@@ -104,6 +114,7 @@ fn from_file(
     engine: &Engine,
     args: &ApplyArgs,
     path: &str,
+    interrupt: &Interrupt,
 ) -> Result<Ready, Diagnostics> {
     let mut saved = planfile::read(path, engine.schemas())?;
     context.ui.show_from(&saved.prepared.loaded.sources);
@@ -111,7 +122,8 @@ fn from_file(
         saved.prepared.backend.path = state.as_str().into();
     }
     let store = context.store(&saved.prepared.backend, &args.backup, engine.schemas().clone());
-    let Opened { state, lease, .. } = context.open(&store, &args.state, "OperationTypeApply")?;
+    let Opened { state, lease, .. } =
+        context.open_unless(interrupt, &store, &args.state, "OperationTypeApply")?;
     let outcome = saved.check(&state).and_then(|()| saved.plan(&state, engine.schemas()));
     match outcome {
         Ok(outcome) => Ok(Ready { prepared: saved.prepared, outcome, state, lease }),
@@ -122,7 +134,24 @@ fn from_file(
     }
 }
 
-/// Makes a plan and asks whether it is to be carried out. The inner error is an exit code.
+/// Holds the plan against the policies. None: they refuse it, and nobody holds the lock any more.
+fn judged(
+    context: &Context,
+    engine: &Engine,
+    policies: Option<Policies>,
+    ready: Ready,
+) -> Result<Option<Ready>, Diagnostics> {
+    let Ready { prepared, outcome, .. } = &ready;
+    match policy::refuses(context, policies, prepared, &outcome.planned, engine.schemas()) {
+        Ok(false) => Ok(Some(ready)),
+        refused => {
+            close(context, ready.lease);
+            refused.map(|_| None)
+        }
+    }
+}
+
+/// Makes a plan and shows it. The inner error is an exit code.
 async fn fresh(
     context: &Context,
     engine: &Arc<Engine>,
@@ -156,7 +185,8 @@ async fn fresh(
     };
     let prepared = planning::prepare(context, &asked)?;
     let store = context.store(&prepared.backend, &args.backup, engine.schemas().clone());
-    let Opened { state, lease, .. } = context.open(&store, &args.state, "OperationTypeApply")?;
+    let Opened { state, lease, .. } =
+        context.open_unless(interrupt, &store, &args.state, "OperationTypeApply")?;
     let outcome = match planning::make(engine, &prepared, &state, screen, interrupt).await {
         Ok(Some(outcome)) => outcome,
         Ok(None) => {
@@ -173,19 +203,25 @@ async fn fresh(
         }
     };
     let plan = &outcome.planned.plan;
-    if args.json {
-        context.ui.print(&plan_lines(plan, &now()));
-        let counts = planning::counts(plan);
-        context.ui.print(&summary_json_line(counts, Operation::Plan, plan, &now()));
-        if let Some(line) = planned_outputs_line(plan, &now()) {
-            context.ui.print(&line);
-        }
-    } else if forced != Some(PlanMode::RefreshOnly) || !plan.is_empty() {
+    planning::tell(context, plan);
+    if !args.json && (forced != Some(PlanMode::RefreshOnly) || !plan.is_empty()) {
         planning::show(context, plan, &prepared.program, mode);
     }
     let at_once = args.auto_approve && planning::changes_something(plan, mode);
-    context.ui.diagnostics(&planning::notes(plan, at_once));
-    let ready = Ready { prepared, outcome, state, lease };
+    let notes = planning::notes(plan, at_once);
+    context.reports.planned(context, plan, &prepared, mode, &notes);
+    context.ui.diagnostics(&notes);
+    Ok(Ok(Ready { prepared, outcome, state, lease }))
+}
+
+/// Asks whether the plan is to be carried out, if somebody is to be asked. The inner error is an exit code.
+async fn approved(
+    context: &Context,
+    args: &ApplyArgs,
+    ready: Ready,
+    interrupt: &Interrupt,
+) -> Result<Result<Ready, i32>, Diagnostics> {
+    let mode = ready.prepared.options.mode;
     if args.auto_approve || !planning::changes_something(&ready.outcome.planned.plan, mode) {
         return Ok(Ok(ready));
     }
@@ -283,9 +319,10 @@ async fn carry_out(
         diagnostics
             .extend(copy_to(context, engine, path, &applied.state).err().into_iter().flatten());
     }
+    context.reports.applied(&applied.state.checks);
     let failed = diagnostics.iter().any(Diagnostic::is_error);
     if plan.partial {
-        diagnostics.push(incomplete());
+        diagnostics.push(incomplete(prepared.options.drift_only));
     }
     context.ui.diagnostics(&diagnostics);
     let operation = match prepared.options.mode {
@@ -303,11 +340,11 @@ async fn carry_out(
         context.ui.say(&remains(&applied));
         return Ok(INTERRUPTED);
     }
+    context.ui.event(|| {
+        let outputs = outputs_line(&applied.state.outputs, &now()).filter(|_| !failed);
+        summary_json_line(counts, operation, &plan, &now()) + &outputs.unwrap_or_default()
+    });
     if context.ui.json {
-        context.ui.print(&summary_json_line(counts, operation, &plan, &now()));
-        if let Some(line) = outputs_line(&applied.state.outputs, &now()).filter(|_| !failed) {
-            context.ui.print(&line);
-        }
         return Ok(i32::from(failed));
     }
     if failed {
@@ -319,19 +356,6 @@ async fn carry_out(
         context.ui.print(&format!("\nOutputs:\n\n{}", outputs_text(&applied.state.outputs)));
     }
     Ok(0)
-}
-
-/// What is said after an apply with `-target`.
-fn incomplete() -> Diagnostic {
-    Diagnostic::warning(
-        "Applied changes may be incomplete",
-        "The plan was created with the -target option in effect, so some changes requested in the \
-         configuration may have been ignored and the output values may not be fully updated. Run \
-         the following command to verify that no other changes are pending:\n    plumb plan\n\n\
-         Note that the -target option is not suitable for routine use, and is provided only for \
-         exceptional situations such as recovering from errors or mistakes, or when plumb \
-         specifically suggests to use it as part of an error message.",
-    )
 }
 
 /// `-state-out`
@@ -347,51 +371,6 @@ fn copy_to(
         let detail = format!("{path} could not be written: {error}.");
         vec![Diagnostic::error("Failed to write the state", detail)]
     })
-}
-
-/// What was left undone because something before it failed.
-fn skipped(applied: &Applied) -> String {
-    if applied.skipped.is_empty() {
-        return String::new();
-    }
-    let names: Vec<String> = applied.skipped.iter().map(|it| format!("  - {it}")).collect();
-    format!("\nNot done, because something before it failed:\n{}", shortened(names))
-}
-
-fn remains(applied: &Applied) -> String {
-    let mut text = String::from("\nInterrupted. The state is saved and the lock is released.");
-    let left: Vec<String> =
-        applied.remaining.iter().chain(&applied.skipped).map(|it| format!("  - {it}")).collect();
-    if left.is_empty() && applied.in_doubt == 0 {
-        text += " Nothing remains to be done.";
-    }
-    if !left.is_empty() {
-        text += &format!(
-            " {} not begun:\n{}",
-            of(left.len(), "operation was", "operations were"),
-            shortened(left)
-        );
-    }
-    if applied.in_doubt > 0 {
-        text += &format!(
-            "\n{} not waited for; the next run looks into what became of it.",
-            of(applied.in_doubt, "operation was", "operations were")
-        );
-    }
-    text
-}
-
-fn of(count: usize, one: &str, many: &str) -> String {
-    if count == 1 { format!("1 {one}") } else { format!("{count} {many}") }
-}
-
-fn shortened(mut names: Vec<String>) -> String {
-    let count = names.len();
-    if count > 20 {
-        names.truncate(20);
-        names.push(format!("  … and {} more", count - 20));
-    }
-    names.join("\n")
 }
 
 fn close(context: &Context, lease: Lease) {

@@ -54,6 +54,7 @@ pub(crate) fn validate(context: &Context, args: &ValidateArgs) -> Result<i32, Di
     load::check(&mut loaded, &context.schemas());
     let failed = loaded.diagnostics.iter().any(Diagnostic::is_error);
     if args.json {
+        context.ui.remember(&loaded.diagnostics);
         context.ui.print(&validate_json(&loaded.diagnostics, &loaded.sources));
         return Ok(i32::from(failed));
     }

@@ -4,6 +4,7 @@ pub(crate) mod about;
 mod apply;
 mod console;
 pub(crate) mod drift;
+mod ended;
 mod enter;
 mod fmt;
 mod history;
@@ -38,6 +39,7 @@ pub(crate) fn view(verb: &Verb) -> (ViewFlags, bool) {
         Verb::Console(it) => (&it.view, false),
         Verb::Fmt(it) => (&it.view, false),
         Verb::ForceUnlock(it) => (&it.view, false),
+        Verb::Gitops(it) => (&it.view, false),
         Verb::Graph(it) => (&it.view, false),
         Verb::Import(it) => (&it.view, false),
         Verb::Output(it) => (&it.view, false),
@@ -95,6 +97,7 @@ pub(crate) async fn run(
         Verb::Console(args) => console::console(context, &args, typed).await,
         Verb::Fmt(args) => Ok(fmt::fmt(context, &args)),
         Verb::ForceUnlock(args) => state::force_unlock(context, &args),
+        Verb::Gitops(args) => crate::gitops::gitops(context, &args).await,
         Verb::Graph(args) => about::graph(context, &args),
         Verb::Import(args) => import::import(context, &args, typed).await,
         Verb::Output(args) => show::output(context, &args),

@@ -4,15 +4,14 @@ use std::sync::Arc;
 
 use plumb_diag::{Diagnostic, Diagnostics};
 use plumb_engine::Observer;
-use plumb_report::{Operation, plan_lines, planned_outputs_line, saved_text, summary_json_line};
+use plumb_report::saved_text;
 
 use crate::args::{BackupFlags, PlanArgs};
 use crate::context::{Context, store_error};
 use crate::planning::{self, Asked};
 use crate::screen::Screen;
-use crate::ui::now;
 use crate::variables::Typed;
-use crate::{INTERRUPTED, planfile};
+use crate::{INTERRUPTED, REFUSED, html, planfile, policy};
 
 /// Shows what would be done.
 pub(crate) async fn plan(
@@ -28,6 +27,7 @@ pub(crate) async fn plan(
         )]);
     }
     let mode = planning::mode(&args.plan)?;
+    let policies = policy::read(context, &args.policy)?;
     let asked = Asked {
         verb: "plan",
         flags: &args.plan,
@@ -39,7 +39,7 @@ pub(crate) async fn plan(
     let prepared = planning::prepare(context, &asked)?;
     let engine = context.engine(args.plan.parallelism);
     let schemas = engine.schemas().clone();
-    let store = context.store(&prepared.backend, &BackupFlags::default(), schemas);
+    let store = context.store(&prepared.backend, &BackupFlags::default(), schemas.clone());
     let opened = context.open(&store, &args.state, "OperationTypePlan")?;
     let interrupt = planning::interrupts();
     let screen: Arc<dyn Observer> = Screen::new(&context.ui);
@@ -60,19 +60,22 @@ pub(crate) async fn plan(
     };
     let plan = &outcome.planned.plan;
     let changes = planning::changes_something(plan, mode);
-    if args.json {
-        context.ui.print(&plan_lines(plan, &now()));
-        let counts = planning::counts(plan);
-        context.ui.print(&summary_json_line(counts, Operation::Plan, plan, &now()));
-        if let Some(line) = planned_outputs_line(plan, &now()) {
-            context.ui.print(&line);
-        }
-    } else {
+    planning::tell(context, plan);
+    if !args.json {
         planning::show(context, plan, &prepared.program, mode);
     }
-    context.ui.diagnostics(&planning::notes(plan, false));
+    let notes = planning::notes(plan, false);
+    context.reports.planned(context, plan, &prepared, mode, &notes);
+    context.ui.diagnostics(&notes);
+    // What is refused is not saved: nobody is to carry it out later.
+    if policy::refuses(context, policies, &prepared, &outcome.planned, &schemas)? {
+        return Ok(REFUSED);
+    }
     if let Some(path) = &args.out {
         planfile::write(path, &prepared, &opened.state, &outcome)?;
+    }
+    if let Some(path) = &args.html {
+        html::write_plan(path, context, &prepared, &outcome)?;
     }
     if !args.json && (changes || args.out.is_some()) && !context.in_automation() {
         context.ui.print(&saved_text(args.out.as_deref(), "plumb", context.ui.out));

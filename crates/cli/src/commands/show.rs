@@ -3,12 +3,10 @@
 use std::io::Write;
 
 use plumb_diag::{Diagnostic, Diagnostics};
-use plumb_lang::write_configuration;
 use plumb_model::state::State;
 use plumb_model::value::{Type, convert};
 use plumb_report::{
-    PlanJson, output_json, output_text, outputs_json, outputs_text, state_text, write_plan_json,
-    write_state_json,
+    output_json, output_text, outputs_json, outputs_text, state_text, write_state_json,
 };
 use plumb_state::v4::with_all_needs;
 
@@ -55,24 +53,7 @@ pub(crate) fn show(context: &Context, args: &ShowArgs) -> Result<i32, Diagnostic
         planning::show(context, &planned.plan, program, options.mode);
         return Ok(0);
     }
-    let variables =
-        planning::variables_of(&saved.prepared.program, &planned.known, &saved.prepared.inputs);
-    let prior = with_all_needs(&planned.prior);
-    let mut configuration = String::new();
-    write_configuration(&saved.prepared.program, &schemas, &mut configuration);
-    let relevant = planning::relevant(&saved.prepared.program, &planned.plan);
-    let input = PlanJson {
-        plan: &planned.plan,
-        prior: &prior,
-        schemas: &schemas,
-        version: TERRAFORM_VERSION,
-        variables: &variables,
-        configuration: &configuration,
-        relevant: &relevant,
-        timestamp: &saved.prepared.inputs.plan_time,
-        errored: false,
-    };
-    written(|out| write_plan_json(input, out))?;
+    written(|out| planning::write_json(&saved.prepared, planned, &schemas, out))?;
     Ok(0)
 }
 

@@ -150,6 +150,33 @@ pub(crate) fn is_plan(bytes: &[u8]) -> bool {
     bytes.starts_with(&[0x1f, 0x8b])
 }
 
+/// Which plan a file has, and of which state.
+#[derive(Debug)]
+pub(crate) struct Stamp {
+    /// Of the plan and the state; the same for a plan that is made again from the same.
+    pub(crate) digest: String,
+    pub(crate) lineage: String,
+    pub(crate) serial: u64,
+}
+
+/// Reads which plan a file has, and not the plan.
+pub(crate) fn stamp(path: &str) -> Result<Stamp, String> {
+    #[derive(Deserialize)]
+    struct Part {
+        state: String,
+        digest: String,
+    }
+    let wrong = |error: &dyn std::fmt::Display| format!("{path} cannot be read: {error}");
+    let file = std::fs::File::open(path).map_err(|error| wrong(&error))?;
+    let mut text = String::new();
+    flate2::read::GzDecoder::new(file).read_to_string(&mut text).map_err(|error| wrong(&error))?;
+    let part: Part = serde_json::from_str(&text).map_err(|error| wrong(&error))?;
+    let contents = journal::read(part.state.as_bytes()).map_err(|error| wrong(&error))?;
+    let header = contents.header.ok_or_else(|| wrong(&"its state is cut off"))?;
+    let lineage = header.lineage.to_string();
+    Ok(Stamp { digest: part.digest, lineage, serial: header.serial })
+}
+
 /// Reads a saved plan.
 pub(crate) fn read(path: &str, schemas: &Schemas) -> Result<SavedPlan, Diagnostics> {
     let bad = |detail: String| vec![Diagnostic::error("Failed to read plan file", detail)];

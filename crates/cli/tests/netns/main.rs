@@ -5,6 +5,7 @@
 mod around;
 mod bad_input;
 mod drift;
+mod drift_reports;
 mod drift_verb;
 mod examples;
 mod kills;

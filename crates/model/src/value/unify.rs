@@ -41,8 +41,11 @@ pub(super) fn unify_with(types: &[Type], lossy: bool) -> Option<Type> {
             return Some(Type::Dynamic);
         }
         let maps: Option<Vec<Type>> = types.iter().map(|ty| as_map(ty, lossy)).collect();
-        if let Some(elem) = maps.and_then(|maps| unify_elements(&maps, lossy)) {
-            return Some(Type::map(elem));
+        if let Some(elem) = maps.and_then(|maps| unify_elements(&maps, lossy))
+            && let common = Type::map(elem)
+            && all_convert(types, &common, lossy)
+        {
+            return Some(common);
         }
     } else if lists > 0 && lists + dynamics == all {
         return settle(unify_elements(types, lossy).map(Type::list));
@@ -51,8 +54,11 @@ pub(super) fn unify_with(types: &[Type], lossy: bool) -> Option<Type> {
             return Some(Type::Dynamic);
         }
         let lists: Option<Vec<Type>> = types.iter().map(|ty| as_list(ty, lossy)).collect();
-        if let Some(elem) = lists.and_then(|lists| unify_elements(&lists, lossy)) {
-            return Some(Type::list(elem));
+        if let Some(elem) = lists.and_then(|lists| unify_elements(&lists, lossy))
+            && let common = Type::list(elem)
+            && all_convert(types, &common, lossy)
+        {
+            return Some(common);
         }
     } else if sets > 0 && sets + dynamics == all {
         return settle(unify_elements(types, lossy).map(Type::set));
@@ -65,10 +71,13 @@ pub(super) fn unify_with(types: &[Type], lossy: bool) -> Option<Type> {
     }
     let mut candidates: Vec<&Type> = types.iter().collect();
     candidates.sort_by_key(|ty| preference(ty));
-    candidates
-        .into_iter()
-        .find(|want| types.iter().all(|ty| ty == *want || convertible(ty, want, lossy)))
-        .cloned()
+    candidates.into_iter().find(|want| all_convert(types, want, lossy)).cloned()
+}
+
+/// A type that two steps lead to may be out of reach in one: numbers are strings, and strings may
+/// be bools, but numbers are not.
+fn all_convert(types: &[Type], to: &Type, lossy: bool) -> bool {
+    types.iter().all(|ty| ty == to || convertible(ty, to, lossy))
 }
 
 /// Smaller is preferred: what loses least of the others.

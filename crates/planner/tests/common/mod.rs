@@ -140,6 +140,20 @@ impl Lab {
         }
     }
 
+    /// The names that everything will have, with texts in place of what is not known yet.
+    pub fn foreseen(&mut self, text: &str) -> String {
+        let (planned, seen) = self.plan(text).unwrap();
+        let stand_in = |object: &str, attribute: &str| format!("<{object} {attribute}>");
+        let all =
+            plumb_planner::foreseen(&self.program, &self.inputs, &seen, &planned.known, stand_in);
+        let mut res = String::new();
+        for (addr, value) in all {
+            let name = value.get_attr("name").unwrap().as_str().unwrap_or("?");
+            writeln!(res, "{addr} {name}").unwrap();
+        }
+        res
+    }
+
     fn answer(&self, question: &Question) -> Answer {
         let object = |id: &str| match self.world.get(id) {
             Some(attrs) => {

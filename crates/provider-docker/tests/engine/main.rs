@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 #![allow(clippy::mutable_key_type, reason = "values compare by content, not by their caches")]
 
+mod around;
 mod containers;
 mod images;
 mod networks;

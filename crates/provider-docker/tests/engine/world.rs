@@ -24,6 +24,8 @@ pub(crate) struct World {
     /// Before every name, so that tests run side by side.
     pub(crate) prefix: String,
     pub(crate) said: Arc<Mutex<Vec<Progress>>>,
+    /// Each test is a run of its own: what one makes is nothing that another left behind.
+    run: u64,
 }
 
 pub(crate) fn env(name: &str) -> String {
@@ -104,7 +106,10 @@ impl World {
         let connection = provider.connect(&config, &edge).await.unwrap();
         let prefix = format!("plumb-it-{name}");
         let said = Arc::default();
-        let world = World { provider, connection, edge, folder, prefix, said };
+        static WORLDS: AtomicU32 = AtomicU32::new(0);
+        let run = u64::from(std::process::id()) << 32;
+        let run = run | u64::from(WORLDS.fetch_add(1, Ordering::Relaxed));
+        let world = World { provider, connection, edge, folder, prefix, said, run };
         world.clear();
         world
     }
@@ -115,7 +120,7 @@ impl World {
 
     pub(crate) fn call(&self) -> CallContext {
         static STEP: AtomicU32 = AtomicU32::new(0);
-        let run = std::process::id().into();
+        let run = self.run;
         let token = Token { run, step: STEP.fetch_add(1, Ordering::Relaxed) };
         let said = self.said.clone();
         CallContext {

@@ -14,7 +14,7 @@ use crate::auth::{Credential, Domain, Interface, Project, Scope, Secret, Setting
 
 /// A request that arrived.
 #[derive(Clone, Debug)]
-pub(super) struct Seen {
+pub(crate) struct Seen {
     /// `GET /v2.0/networks?limit=2`.
     pub line: String,
     /// Small letters.
@@ -23,7 +23,7 @@ pub(super) struct Seen {
 }
 
 /// What is answered.
-pub(super) enum Reply {
+pub(crate) enum Reply {
     Json(u16, Json),
     /// Status, headers, body.
     Whole(u16, Vec<(&'static str, String)>, String),
@@ -34,17 +34,17 @@ pub(super) enum Reply {
 }
 
 impl Seen {
-    pub(super) fn json(&self) -> Json {
+    pub(crate) fn json(&self) -> Json {
         serde_json::from_str(&self.body).unwrap()
     }
 
-    pub(super) fn token(&self) -> &str {
+    pub(crate) fn token(&self) -> &str {
         self.headers.get("x-auth-token").map_or("", String::as_str)
     }
 }
 
 /// The cloud. Keystone is part of it: it hands out `token-1`, `token-2` and so on.
-pub(super) struct Fake {
+pub(crate) struct Fake {
     pub port: u16,
     seen: Arc<Mutex<Vec<Seen>>>,
 }
@@ -54,7 +54,7 @@ type Handler = dyn Fn(&Seen) -> Reply + Send + Sync;
 impl Fake {
     /// `catalog` has types and what follows the host in their public endpoints. `answer` is for
     /// everything but tokens.
-    pub(super) async fn new(
+    pub(crate) async fn new(
         catalog: &[(&str, &str)],
         answer: impl Fn(&Seen) -> Reply + Send + Sync + 'static,
     ) -> Fake {
@@ -62,7 +62,7 @@ impl Fake {
     }
 
     /// A cloud whose tokens live for so many seconds.
-    pub(super) async fn with_tls(
+    pub(crate) async fn with_tls(
         catalog: &[(&str, &str)],
         tls: Option<tokio_rustls::TlsAcceptor>,
         seconds: u64,
@@ -136,33 +136,33 @@ impl Fake {
     }
 
     /// Settings that lead here.
-    pub(super) fn settings(&self) -> Settings {
+    pub(crate) fn settings(&self) -> Settings {
         settings(&format!("http://127.0.0.1:{}/v3", self.port))
     }
 
     /// An impatient session.
-    pub(super) fn session(&self) -> Session {
+    pub(crate) fn session(&self) -> Session {
         session(self.settings())
     }
 
     /// The requests that arrived, without those for tokens.
-    pub(super) fn lines(&self) -> Vec<String> {
+    pub(crate) fn lines(&self) -> Vec<String> {
         let seen = self.seen();
         let lines = seen.into_iter().map(|seen| seen.line);
         lines.filter(|line| line != "POST /v3/auth/tokens").collect()
     }
 
-    pub(super) fn seen(&self) -> Vec<Seen> {
+    pub(crate) fn seen(&self) -> Vec<Seen> {
         self.seen.lock().unwrap().clone()
     }
 
     /// How many tokens were asked for.
-    pub(super) fn tokens(&self) -> usize {
+    pub(crate) fn tokens(&self) -> usize {
         self.seen().iter().filter(|seen| seen.line == "POST /v3/auth/tokens").count()
     }
 }
 
-pub(super) fn settings(auth_url: &str) -> Settings {
+pub(crate) fn settings(auth_url: &str) -> Settings {
     Settings {
         auth_url: auth_url.parse().unwrap(),
         credential: Credential::Password {
@@ -182,7 +182,7 @@ pub(super) fn settings(auth_url: &str) -> Settings {
     }
 }
 
-pub(super) fn session(settings: Settings) -> Session {
+pub(crate) fn session(settings: Settings) -> Session {
     let mut session = Session::new(settings).unwrap();
     session.patience.first = Duration::from_millis(2);
     session.patience.longest = Duration::from_millis(10);

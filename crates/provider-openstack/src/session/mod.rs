@@ -18,9 +18,10 @@ mod transport;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, OnceLock};
+use std::time::SystemTime;
 
 use plumb_provider::Failure;
-use reqwest::header::HeaderMap;
+use reqwest::header::{DATE, HeaderMap};
 use reqwest::{Client, Method, Url};
 use serde_json::Value as Json;
 
@@ -106,6 +107,11 @@ impl<'a> Request<'a> {
 }
 
 impl Response {
+    /// What the service's clock said.
+    pub(crate) fn date(&self) -> Option<SystemTime> {
+        httpdate::parse_http_date(self.headers.get(DATE)?.to_str().ok()?).ok()
+    }
+
     /// The body; null when there is none.
     pub(crate) fn json(&self) -> Result<Json, ApiError> {
         if self.body.iter().all(u8::is_ascii_whitespace) {
@@ -193,11 +199,26 @@ impl Session {
         path: &str,
         key: &str,
     ) -> Result<Vec<Json>, ApiError> {
+        self.list_dated(service, path, key).await.map(|it| it.0)
+    }
+
+    /// The same, and what the service's clock said with the first page.
+    pub(crate) async fn list_dated(
+        &self,
+        service: Service,
+        path: &str,
+        key: &str,
+    ) -> Result<(Vec<Json>, Option<SystemTime>), ApiError> {
         let mut all = Vec::new();
         let mut seen = BTreeSet::new();
         let mut path = path.to_owned();
+        let mut date = None;
         loop {
-            let mut page = self.get(service, &path).await?;
+            let response = self.send(Request::new(Method::GET, service, &path)).await?;
+            if seen.is_empty() {
+                date = response.date();
+            }
+            let mut page = response.json()?;
             let next = page::next(&page, key, &path);
             let Some(Json::Array(items)) = page.get_mut(key).map(Json::take) else {
                 return Err(ApiError::Unsent {
@@ -212,7 +233,7 @@ impl Session {
             match next {
                 // A service that leads in a circle would keep us for ever.
                 Some(next) if !ended && !seen.contains(&next) => path = next,
-                Some(_) | None => return Ok(all),
+                Some(_) | None => return Ok((all, date)),
             }
         }
     }
@@ -275,6 +296,6 @@ impl Session {
 }
 
 #[cfg(test)]
-mod fake;
+pub(crate) mod fake;
 #[cfg(test)]
 mod tests;

@@ -41,6 +41,12 @@ impl Session {
         version.await
     }
 
+    /// Whether the cloud has the service, as far as settings and catalogue tell.
+    pub(crate) async fn offers(&self, service: Service) -> Result<bool, ApiError> {
+        let held = self.token(None).await?;
+        Ok(catalog::find(service, &self.settings, &held.token.identity).is_ok())
+    }
+
     /// The versioned base, found once.
     pub(super) async fn base(&self, service: Service) -> Result<Url, ApiError> {
         let Some(cell) = self.endpoints.get(&service) else {

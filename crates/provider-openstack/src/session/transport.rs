@@ -20,6 +20,8 @@ pub(super) fn client(settings: &Settings) -> Result<Client, Failure> {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let mut builder = Client::builder()
         .user_agent(concat!("plumb/", env!("CARGO_PKG_VERSION")))
+        // What is known of services behind proxies is known of HTTP/1.1.
+        .http1_only()
         .connect_timeout(Duration::from_secs(10))
         .tcp_keepalive(Duration::from_secs(30))
         // Apache, in front of many services, closes idle connections after 5 seconds. A request

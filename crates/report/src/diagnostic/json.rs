@@ -33,7 +33,7 @@ pub fn validate_json(diagnostics: &[Diagnostic], sources: &Sources) -> String {
     indent_json(&out) + "\n"
 }
 
-fn write_diagnostic(diagnostic: &Diagnostic, sources: &Sources, out: &mut String) {
+pub(crate) fn write_diagnostic(diagnostic: &Diagnostic, sources: &Sources, out: &mut String) {
     let mut object = Object::new(out);
     object.text(
         "severity",

@@ -64,7 +64,7 @@ pub fn split_warnings(diagnostics: &[Diagnostic]) -> (Vec<&Diagnostic>, Vec<&Dia
 }
 
 /// The explanation with the suggestion behind it.
-pub(super) fn full_detail(diagnostic: &Diagnostic) -> String {
+pub(crate) fn full_detail(diagnostic: &Diagnostic) -> String {
     match &diagnostic.hint {
         Some(hint) if diagnostic.detail.contains(hint.as_str()) => diagnostic.detail.clone(),
         Some(hint) if diagnostic.detail.is_empty() => hint.clone(),

@@ -207,7 +207,7 @@ impl Life {
     /// A value of a multiple of four is none.
     pub(crate) fn injure(&mut self, which: usize, value: u64) {
         let it = &mut self.objects[which];
-        it.value = (value % 4 != 0).then_some(value);
+        it.value = (!value.is_multiple_of(4)).then_some(value);
         if it.read == Some(0) && !it.pending && !it.accepted {
             it.injured_at.get_or_insert(self.now);
         }

@@ -57,6 +57,12 @@ pub(crate) struct DriftArgs {
     /// Write metrics for the textfile collector of Prometheus
     #[arg(long, value_name = TO)]
     pub(crate) prometheus: Option<String>,
+    /// Tell a runner of GitHub Actions, Forgejo or Gitea: annotations, the summary and the outputs of the step. On by itself inside such a runner (-github=false)
+    #[arg(long, value_name = "BOOL")]
+    pub(crate) github: Option<bool>,
+    /// Write a report to look at with a browser: what drifted, and the network as it was left and as it is
+    #[arg(long, value_name = TO)]
+    pub(crate) html: Option<String>,
     /// Limit the number of concurrent operations
     #[arg(long, value_name = "N", default_value_t = 10)]
     pub(crate) parallelism: usize,

@@ -1,5 +1,6 @@
 //! One look at the world: two plans, what stands beside, and what that comes to.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use plumb_diag::{Diagnostic, Diagnostics};
@@ -9,6 +10,7 @@ use plumb_model::Target;
 use plumb_model::addr::ProviderAddr;
 use plumb_model::question::Observations;
 use plumb_model::state::State;
+use plumb_model::value::Value;
 use plumb_planner::Options;
 use plumb_provider::{Failure, Foreign};
 
@@ -90,11 +92,21 @@ pub(crate) async fn beside(
     outcome: &PlanOutcome,
 ) -> Result<Vec<(Arc<ProviderAddr>, Foreign)>, Diagnostics> {
     let found = engine.beside(state, &outcome.planned.providers).await;
+    let ours: BTreeSet<(&str, &str)> = (state.objects.iter())
+        .filter_map(|(key, it)| {
+            let id = it.attrs.get_attr("id").and_then(Value::as_str)?;
+            Some((&*key.addr.resource.kind.0, id))
+        })
+        .collect();
     let mut failed = Diagnostics::new();
     let mut res = Vec::new();
     for (provider, found) in found {
         match found {
-            Ok(them) => res.extend(them.into_iter().map(|it| (provider.clone(), it))),
+            // Each provider configuration knows its own objects alone.
+            Ok(them) => {
+                let them = them.into_iter().filter(|it| !ours.contains(&(&*it.kind, &*it.id)));
+                res.extend(them.map(|it| (provider.clone(), it)));
+            }
             Err(failure) => failed.push(cannot_look(&provider, &failure)),
         }
     }

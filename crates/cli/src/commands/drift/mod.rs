@@ -21,8 +21,9 @@ use plumb_report::{
 use crate::args::{BackupFlags, PlanFlags};
 use crate::context::{Context, store_error};
 use crate::planning::{self, Asked, Prepared};
+use crate::reports::COMMENT_BYTES_MAX;
 use crate::variables::Typed;
-use crate::{INTERRUPTED, VERSION, files};
+use crate::{INTERRUPTED, VERSION, files, html};
 
 pub(crate) use args::DriftArgs;
 pub(crate) use look::{Looked, Wanted, look};
@@ -69,7 +70,7 @@ pub(crate) async fn drift(
     };
     let seen = Observations::new();
     let looked = look(&engine, &prepared, &state, seen, wanted, &observer, &interrupt).await?;
-    let Some(Looked { report, .. }) = looked else {
+    let Some(Looked { report, outcome, .. }) = looked else {
         context.ui.say("\nInterrupted while looking. Nothing was changed.");
         return Ok(INTERRUPTED);
     };
@@ -79,6 +80,10 @@ pub(crate) async fn drift(
             expires: until.as_deref(),
         };
         return accept(context, &report, &args.accept, said);
+    }
+    if let Some(path) = &args.html {
+        let page = html::drift(context, &prepared, &outcome, &report);
+        files::replace(path, &page)?;
     }
     tell(context, args, &prepared, &report)?;
     Ok(code(&report, args.detailed))
@@ -126,16 +131,17 @@ fn tell(
     report: &DriftReport,
 ) -> Result<(), Diagnostics> {
     let sources = &prepared.loaded.sources;
+    context.reports.drifted(context, report, sources);
     let mut errors = Diagnostics::new();
     let mut write = |to: &Option<String>, text: &dyn Fn() -> String| match to.as_deref() {
         None => {}
         Some("-") => context.ui.print(&text()),
-        Some(path) => errors.extend(files::replace(path, &text()).err()),
+        Some(path) => errors.extend(files::replace(path, &text()).err().into_iter().flatten()),
     };
     let json = || drift_json(report, sources);
     write(&args.json, &json);
     write(&args.json_into, &json);
-    write(&args.markdown, &|| drift_markdown(report, sources, MARKDOWN_BYTES_MAX));
+    write(&args.markdown, &|| drift_markdown(report, sources, COMMENT_BYTES_MAX));
     write(&args.junit_xml, &|| drift_junit(report, sources));
     write(&args.sarif, &|| drift_sarif(report, sources, VERSION));
     write(&args.prometheus, &|| drift_prometheus(report));
@@ -145,9 +151,6 @@ fn tell(
     }
     if errors.is_empty() { Ok(()) } else { Err(errors) }
 }
-
-/// What GitHub takes for a step summary.
-const MARKDOWN_BYTES_MAX: usize = 1 << 20;
 
 fn accept(
     context: &Context,
@@ -165,7 +168,7 @@ fn accept(
         }
     };
     let new = accept::accepted(&old, &findings, said);
-    files::replace(accept::FILE, &new).map_err(|it| vec![it])?;
+    files::replace(accept::FILE, &new)?;
     let until = said.expires.map_or_else(|| "for good".to_owned(), |it| format!("until {it}"));
     for it in &findings {
         context.ui.say(&format!("Accepted {until}: {} ({})", it.address, it.class.name()));

@@ -121,8 +121,7 @@ impl Numbers {
         metric("drift_findings", "gauge", "Drift that counts, by class.", classes);
         let accepted = one(self.findings.accepted as f64);
         metric("drift_accepted", "gauge", "Drift that is accepted or ignored.", accepted);
-        let looks =
-            self.looks.iter().map(|it| (labels(&[("at", it.0)]), *it.1 as f64)).collect();
+        let looks = self.looks.iter().map(|it| (labels(&[("at", it.0)]), *it.1 as f64)).collect();
         metric("watch_looks_total", "counter", "Looks, at everything or at what changed.", looks);
         let failures = one(self.look_failures as f64);
         metric("watch_look_failures_total", "counter", "Looks that failed.", failures);
@@ -142,17 +141,14 @@ impl Numbers {
         let fights = one(self.fights as f64);
         metric("watch_fights", "gauge", "Objects that somebody else changes back.", fights);
         let events = self.events.iter();
-        let events =
-            events.map(|it| (labels(&[("provider", it.0)]), *it.1 as f64)).collect();
+        let events = events.map(|it| (labels(&[("provider", it.0)]), *it.1 as f64)).collect();
         metric("watch_events_total", "counter", "What the systems told of.", events);
         let ears = self.ears.iter();
-        let ears = ears
-            .map(|it| (labels(&[("provider", it.0)]), flag(*it.1 == Ear::Following)))
-            .collect();
+        let ears =
+            ears.map(|it| (labels(&[("provider", it.0)]), flag(*it.1 == Ear::Following))).collect();
         metric("watch_following", "gauge", "1 if the system tells what happens.", ears);
         let webhooks = self.webhooks.iter();
-        let webhooks =
-            webhooks.map(|it| (labels(&[("outcome", it.0)]), *it.1 as f64)).collect();
+        let webhooks = webhooks.map(|it| (labels(&[("outcome", it.0)]), *it.1 as f64)).collect();
         metric("watch_webhooks_total", "counter", "Messages to the webhook.", webhooks);
         out
     }

@@ -96,9 +96,10 @@ impl Sight {
         errors.retain(|it| it.is_error());
         let mut failures = listener.failures();
         for it in &errors {
-            let key = permitted.changes.iter().find(|key| {
-                it.address.as_deref() == Some(key.to_string().as_str())
-            });
+            let key = permitted
+                .changes
+                .iter()
+                .find(|key| it.address.as_deref() == Some(key.to_string().as_str()));
             if let Some(key) = key {
                 failures.entry(key.clone()).or_insert_with(|| first(&vec![it.clone()]));
             }

@@ -199,10 +199,7 @@ impl<'a> Run<'a> {
     fn begin(
         &mut self,
         repairs: bool,
-        job: impl FnOnce(
-            Sight,
-            plumb_engine::Interrupt,
-        ) -> Pin<Box<dyn Future<Output = (Sight, Done)>>>,
+        job: impl FnOnce(Sight, plumb_engine::Interrupt) -> Pin<Box<dyn Future<Output = (Sight, Done)>>>,
     ) {
         let sight = self.sight.take();
         let sight = sight.unwrap_or_else(|| unreachable!("one thing is done at a time"));

@@ -211,11 +211,7 @@ impl Sight {
     }
 }
 
-fn prepare(
-    context: &Context,
-    args: &WatchArgs,
-    typed: &[Typed],
-) -> Result<Prepared, Diagnostics> {
+fn prepare(context: &Context, args: &WatchArgs, typed: &[Typed]) -> Result<Prepared, Diagnostics> {
     let flags = PlanFlags {
         target: args.target.clone(),
         parallelism: args.parallelism,

@@ -160,9 +160,11 @@ fn reason(key: &ObjectKey, held: &Held) -> String {
             "the configuration asks for other changes first, at {}. Run plumb apply.",
             listed(them)
         ),
-        Held::Failed => "it failed too often. It is tried again in an hour, when the configuration \
+        Held::Failed => {
+            "it failed too often. It is tried again in an hour, when the configuration \
                          changes, or on SIGHUP."
-            .to_owned(),
+                .to_owned()
+        }
     }
 }
 
@@ -262,12 +264,7 @@ pub(crate) fn said(text: &str, now: &str) -> String {
 }
 
 /// What a webhook is sent.
-pub(crate) fn message(
-    news: &News,
-    now: &str,
-    workspace: &str,
-    status: Status,
-) -> String {
+pub(crate) fn message(news: &News, now: &str, workspace: &str, status: Status) -> String {
     let message = json!({
         "version": 1,
         "event": kind(news),

@@ -3,10 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hmac::{Hmac, KeyInit, Mac};
 use plumb_diag::{Diagnostic, Diagnostics};
 use reqwest::{Client, StatusCode, Url};
-use sha2::Sha256;
+use ring::hmac;
 use tokio::sync::mpsc::{Receiver, Sender, channel};
 use tokio::task::JoinHandle;
 
@@ -40,9 +39,7 @@ impl Webhook {
         metrics: &Arc<Metrics>,
     ) -> Result<Option<Webhook>, Diagnostics> {
         let Some(url) = &args.webhook else { return Ok(None) };
-        let wrong = |detail: String| {
-            vec![Diagnostic::error("Invalid value for -webhook", detail)]
-        };
+        let wrong = |detail: String| vec![Diagnostic::error("Invalid value for -webhook", detail)];
         let url: Url = url.parse().map_err(|error| wrong(format!("It is no URL: {error}.")))?;
         if !matches!(url.scheme(), "http" | "https") {
             return Err(wrong("It is neither http nor https.".to_owned()));
@@ -148,13 +145,9 @@ impl Target {
 
 /// Of the time, a full stop and the body, so that an old message cannot be passed off as new.
 fn signature(secret: &[u8], time: &str, body: &str) -> String {
-    let mut mac = <Hmac<Sha256> as KeyInit>::new_from_slice(secret)
-        .unwrap_or_else(|_| unreachable!("a key of any length will do"));
-    mac.update(time.as_bytes());
-    mac.update(b".");
-    mac.update(body.as_bytes());
-    let bytes = mac.finalize().into_bytes();
-    let hex: String = bytes.iter().map(|it| format!("{it:02x}")).collect();
+    let key = hmac::Key::new(hmac::HMAC_SHA256, secret);
+    let tag = hmac::sign(&key, format!("{time}.{body}").as_bytes());
+    let hex: String = tag.as_ref().iter().map(|it| format!("{it:02x}")).collect();
     format!("sha256={hex}")
 }
 

@@ -1,0 +1,26 @@
+//! Where in a file something is, as reports for machines say it.
+
+use plumb_diag::{Sources, Span};
+
+/// A place in a file, as people count: from 1.
+pub(crate) struct Place<'a> {
+    pub(crate) path: &'a str,
+    pub(crate) line: u32,
+    pub(crate) column: u32,
+    pub(crate) line_end: u32,
+    /// One past the last character.
+    pub(crate) column_end: u32,
+}
+
+/// The place of a span. None if these are not its sources.
+pub(crate) fn place(span: Span, sources: &Sources) -> Option<Place<'_>> {
+    let (_, file) = sources.files().nth(span.file.0 as usize)?;
+    let (start, end) = (file.position(span.start), file.position(span.end));
+    Some(Place {
+        path: &file.path,
+        line: start.line,
+        column: start.column,
+        line_end: end.line,
+        column_end: end.column,
+    })
+}
