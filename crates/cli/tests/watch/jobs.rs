@@ -1,0 +1,1 @@
+//! The jobs under `examples/jobs` are what their managers accept.

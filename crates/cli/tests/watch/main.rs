@@ -1,0 +1,16 @@
+//! `watch` on clouds in the kernel: what drifts is told within two seconds, and repaired within limits. These tests need
+//! root, and fail where the kernel refuses.
+#![expect(clippy::unwrap_used, reason = "tests")]
+
+mod ends;
+mod finds;
+mod fights;
+mod hooks;
+mod jobs;
+mod repairs;
+mod served;
+mod systemd;
+mod watcher;
+#[path = "../netns/world.rs"]
+#[allow(dead_code, reason = "the tests of netns use all of it")]
+mod world;
