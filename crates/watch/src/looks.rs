@@ -18,6 +18,8 @@ pub(crate) struct Looks {
     whole_looks: u64,
     not_before: Ms,
     failures: u32,
+    /// The last look failed.
+    blind: bool,
     under_way: Option<Scope>,
 }
 
@@ -75,7 +77,8 @@ impl Looks {
             self.whole_looks += 1;
             self.whole_at = now.saturating_add(settings.jittered(self.whole_looks));
         }
-        std::mem::take(&mut self.failures) > 0
+        self.failures = 0;
+        std::mem::take(&mut self.blind)
     }
 
     /// It did not: what it was at is looked at later. How long that is, and whether it is news.
@@ -83,7 +86,7 @@ impl Looks {
         self.failures = self.failures.saturating_add(1);
         let wait = settings.backoff(self.failures);
         self.put_off(now, wait);
-        (wait, self.failures == 1)
+        (wait, !std::mem::replace(&mut self.blind, true))
     }
 
     /// What it was at is looked at a while later.
@@ -95,6 +98,6 @@ impl Looks {
 
     /// Whether the last look failed.
     pub(crate) fn failing(&self) -> bool {
-        self.failures > 0
+        self.blind
     }
 }

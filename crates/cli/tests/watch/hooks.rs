@@ -96,6 +96,7 @@ fn what_happens_is_posted_signed_and_again_after_a_failure() {
     // A secret in the environment does as well.
     drop(watcher);
     let mut command = world.command(&["watch", "-json", &url]);
+    while deliveries.recv_timeout(Duration::from_secs(2)).is_ok() {}
     let _watcher = Watcher::of(command.env("PLUMB_WEBHOOK_SECRET", SECRET));
     assert_eq!(verified(&next())["event"], "drifted");
     world.apply();

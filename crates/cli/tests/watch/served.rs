@@ -1,5 +1,6 @@
 //! Metrics and probes.
 
+use std::process::Stdio;
 use std::time::Duration;
 
 use crate::watcher::{LAB, Watcher, injure};
@@ -72,7 +73,6 @@ fn metrics_and_probes_tell_how_it_is() {
     assert_eq!(metric(PORT, "plumb_watch_changes_total"), 1.0);
     assert_eq!(metric(PORT, "plumb_watch_budget_left"), 19.0);
     well_formed(&get(PORT, "/metrics").1);
-    // The cloud is gone: nothing is heard any more.
     watcher.signal("STOP");
     assert_eq!(get_within(PORT, Duration::from_secs(1)), None, "a process that stands still says nothing");
     watcher.signal("CONT");
@@ -93,7 +93,7 @@ fn it_is_not_ready_before_it_has_looked() {
     world.apply();
     // Somebody works on the state: the first look waits.
     let mut command = world.command(&["destroy", "-no-color"]);
-    let mut person = command.stdin(std::process::Stdio::piped()).spawn().unwrap();
+    let mut person = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     eventually("it is locked", || world.path().join(".terraform.tfstate.lock.info").exists());
     let mut command = world.command(&["watch", "-json", "-listen", "127.0.0.1:19470"]);
     let mut watcher = Watcher::begin(&mut command);

@@ -51,6 +51,10 @@ fn a_service_manager_knows_how_it_is() {
         let watcher = Watcher::of(&mut command);
         manager.hears("READY=1");
         manager.hears("STATUS=in sync");
+        // What is sent already is not counted.
+        manager.0.set_nonblocking(true).unwrap();
+        while manager.0.recv(&mut [0; 4096]).is_ok() {}
+        manager.0.set_nonblocking(false).unwrap();
         let begun = Instant::now();
         for _ in 0..5 {
             manager.hears("WATCHDOG=1");

@@ -44,11 +44,7 @@ pub(crate) async fn watch(
     let sight = Sight::open(context, args, typed)?;
     let metrics = Arc::new(Metrics::new());
     let webhook = Webhook::of(context, args, &metrics)?;
-    let say = |text: &str| {
-        if !context.ui.json {
-            context.ui.print(&tell::said(text, &now()));
-        }
-    };
+    let say = |text: &str| context.ui.print(&tell::note(text, &now(), context.ui.json));
     if let Some(address) = &args.listen {
         let bound = serve::serve(address, metrics.clone()).await?;
         say(&format!("Metrics are at http://{bound}/metrics."));

@@ -343,9 +343,7 @@ impl<'a> Run<'a> {
     }
 
     fn say(&self, text: &str) {
-        if !self.context.ui.json {
-            self.context.ui.print(&tell::said(text, &now()));
-        }
+        self.context.ui.print(&tell::note(text, &now(), self.context.ui.json));
     }
 }
 

@@ -256,8 +256,23 @@ pub(crate) fn line(news: &News, now: &str, as_json: bool) -> String {
     format!("{line}\n")
 }
 
+/// The line of something that happens to the watch itself.
+pub(crate) fn note(text: &str, now: &str, as_json: bool) -> String {
+    if !as_json {
+        return said(text, now);
+    }
+    let line = json!({
+        "@level": "info",
+        "@message": text,
+        "@module": "plumb.watch",
+        "@timestamp": now,
+        "type": "watch_note",
+    });
+    format!("{line}\n")
+}
+
 /// A line for people.
-pub(crate) fn said(text: &str, now: &str) -> String {
+fn said(text: &str, now: &str) -> String {
     // To the second.
     let when = now.get(..19).unwrap_or(now);
     format!("{when}Z {text}\n")
