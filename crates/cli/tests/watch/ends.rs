@@ -30,7 +30,8 @@ fn ruin(world: &World) {
 
 /// Another watch repairs what was left, and knows what that was.
 fn goes_on(world: &World) {
-    let mut watcher = Watcher::begin(&mut world.command(&["watch", "-json", "-repair", "-budget=1000"]));
+    let mut watcher =
+        Watcher::begin(&mut world.command(&["watch", "-json", "-repair", "-budget=1000"]));
     let begun = Instant::now();
     let is_whole = || {
         let args = ["plan", "-detailed-exitcode", "-no-color", "-lock-timeout=60s"];

@@ -50,7 +50,8 @@ fn server(codes: &'static [u16]) -> (u16, Receiver<Delivery>) {
                 body: String::from_utf8(body).unwrap(),
             };
             let code = codes.next().copied().unwrap_or(204);
-            let answer = format!("HTTP/1.1 {code} x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
+            let answer =
+                format!("HTTP/1.1 {code} x\r\nContent-Length: 0\r\nConnection: close\r\n\r\n");
             let _ = reader.get_mut().write_all(answer.as_bytes());
             if sender.send(delivery).is_err() {
                 return;
@@ -63,8 +64,10 @@ fn server(codes: &'static [u16]) -> (u16, Receiver<Delivery>) {
 fn verified(delivery: &Delivery) -> Value {
     let key = ring::hmac::Key::new(ring::hmac::HMAC_SHA256, SECRET.as_bytes());
     let given = delivery.signature.as_ref().unwrap().strip_prefix("sha256=").unwrap();
-    let given: Vec<u8> =
-        (0..given.len()).step_by(2).map(|it| u8::from_str_radix(&given[it..it + 2], 16).unwrap()).collect();
+    let given: Vec<u8> = (0..given.len())
+        .step_by(2)
+        .map(|it| u8::from_str_radix(&given[it..it + 2], 16).unwrap())
+        .collect();
     let signed = format!("{}.{}", delivery.time, delivery.body);
     ring::hmac::verify(&key, signed.as_bytes(), &given).expect("the signature is right");
     serde_json::from_str(&delivery.body).unwrap()
@@ -84,7 +87,11 @@ fn what_happens_is_posted_signed_and_again_after_a_failure() {
     let tries = [next(), next(), next()];
     assert!(tries.iter().all(|it| it.id == tries[0].id && it.body == tries[0].body), "{tries:?}");
     let first = verified(&tries[2]);
-    assert_eq!((&first["event"], &first["status"]), (&"status".into(), &"in_sync".into()), "{first}");
+    assert_eq!(
+        (&first["event"], &first["status"]),
+        (&"status".into(), &"in_sync".into()),
+        "{first}"
+    );
     injure(&world, "netns_host.web", "kill -9 2");
     let delivery = next();
     let drifted = verified(&delivery);

@@ -3,8 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "tests")]
 
 mod ends;
-mod finds;
 mod fights;
+mod finds;
 mod hooks;
 mod jobs;
 mod repairs;

@@ -27,8 +27,9 @@ pub(crate) fn metric(port: u16, name: &str) -> f64 {
 
 /// Reads it as strictly as Prometheus does: help and type before every metric, names and labels well formed.
 fn well_formed(text: &str) {
-    let sample =
-        regex::Regex::new(r#"^([a-z_]+)(\{[a-z_]+="(\\.|[^"\\])*"(,[a-z_]+="(\\.|[^"\\])*")*\})? (\S+)$"#);
+    let sample = regex::Regex::new(
+        r#"^([a-z_]+)(\{[a-z_]+="(\\.|[^"\\])*"(,[a-z_]+="(\\.|[^"\\])*")*\})? (\S+)$"#,
+    );
     let sample = sample.unwrap();
     assert!(text.ends_with('\n'));
     let (mut helped, mut typed) = (String::new(), (String::new(), String::new()));
@@ -74,7 +75,11 @@ fn metrics_and_probes_tell_how_it_is() {
     assert_eq!(metric(PORT, "plumb_watch_budget_left"), 19.0);
     well_formed(&get(PORT, "/metrics").1);
     watcher.signal("STOP");
-    assert_eq!(get_within(PORT, Duration::from_secs(1)), None, "a process that stands still says nothing");
+    assert_eq!(
+        get_within(PORT, Duration::from_secs(1)),
+        None,
+        "a process that stands still says nothing"
+    );
     watcher.signal("CONT");
     eventually("it goes on", || get(PORT, "/healthz").0 == 200);
     watcher.end();
@@ -93,7 +98,8 @@ fn it_is_not_ready_before_it_has_looked() {
     world.apply();
     // Somebody works on the state: the first look waits.
     let mut command = world.command(&["destroy", "-no-color"]);
-    let mut person = command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
+    let mut person =
+        command.stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap();
     eventually("it is locked", || world.path().join(".terraform.tfstate.lock.info").exists());
     let mut command = world.command(&["watch", "-json", "-listen", "127.0.0.1:19470"]);
     let mut watcher = Watcher::begin(&mut command);

@@ -81,7 +81,8 @@ impl Watcher {
         // Ends with the process.
         std::thread::spawn(move || {
             for line in lines.lines().map_while(Result::ok) {
-                let line = serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
+                let line =
+                    serde_json::from_str(&line).unwrap_or_else(|error| panic!("{error}: {line}"));
                 heard.0.lock().unwrap().push(line);
                 heard.1.notify_all();
             }
