@@ -59,6 +59,8 @@ pub(crate) enum Verb {
     Untaint(TaintArgs),
     /// Show the current version
     Version(VersionArgs),
+    /// Watch for drift as it happens, and repair it if asked to
+    Watch(crate::commands::watch::WatchArgs),
     /// Workspace management
     Workspace(WorkspaceArgs),
 }

@@ -199,6 +199,27 @@ impl Drop for Lock {
     }
 }
 
+/// Whether somebody holds the lock of the state at `path`, and who, if it is written beside it. Takes
+/// nothing and changes nothing.
+pub(crate) fn held(path: &Utf8Path, note: &Utf8Path) -> io::Result<Option<Option<Box<LockInfo>>>> {
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error),
+    };
+    let mut whole = whole(libc::F_WRLCK);
+    #[cfg(target_os = "linux")]
+    let request = FcntlArg::F_OFD_GETLK(&mut whole);
+    #[cfg(not(target_os = "linux"))]
+    let request = FcntlArg::F_GETLK(&mut whole);
+    fcntl(&file, request)?;
+    if whole.l_type == libc::F_UNLCK as libc::c_short {
+        return Ok(None);
+    }
+    let holder = std::fs::read(note).ok();
+    Ok(Some(holder.and_then(|bytes| serde_json::from_slice(&bytes).ok())))
+}
+
 /// Locks the whole file for writing, unless somebody else did.
 fn exclusive(file: &File) -> io::Result<bool> {
     set(file, libc::F_WRLCK)
@@ -210,14 +231,18 @@ fn unlock(file: &File) {
     let _ = set(file, libc::F_UNLCK);
 }
 
-fn set(file: &File, kind: libc::c_int) -> io::Result<bool> {
-    let whole = libc::flock {
+fn whole(kind: libc::c_int) -> libc::flock {
+    libc::flock {
         l_type: kind as libc::c_short,
         l_whence: libc::SEEK_SET as libc::c_short,
         l_start: 0,
         l_len: 0,
         l_pid: 0,
-    };
+    }
+}
+
+fn set(file: &File, kind: libc::c_int) -> io::Result<bool> {
+    let whole = whole(kind);
     #[cfg(target_os = "linux")]
     let request = FcntlArg::F_OFD_SETLK(&whole);
     #[cfg(not(target_os = "linux"))]

@@ -266,6 +266,13 @@ impl LocalStore {
         }
     }
 
+    /// Whether somebody works on the state now, and who, if it is known. Takes nothing and changes
+    /// nothing; an answer may be old when it arrives.
+    pub fn held(&self) -> Result<Option<Option<Box<LockInfo>>>, StoreError> {
+        let paths = Paths::of(&self.path);
+        crate::lock::held(&paths.state, &paths.note).map_err(failed("read", &paths.state))
+    }
+
     fn backup_path(&self) -> Option<Utf8PathBuf> {
         match &self.backup {
             Backup::Beside => Some(format!("{}.backup", self.path).into()),

@@ -13,6 +13,7 @@ mod init;
 mod plan;
 mod show;
 mod state;
+pub(crate) mod watch;
 mod workspace;
 
 use plumb_diag::Diagnostics;
@@ -61,6 +62,7 @@ pub(crate) fn view(verb: &Verb) -> (ViewFlags, bool) {
             false,
         ),
         Verb::Taint(it) | Verb::Untaint(it) => (&it.view, false),
+        Verb::Watch(it) => (&it.view, it.json),
         Verb::Version(_) => return (ViewFlags::default(), false),
         Verb::Workspace(it) => match &it.verb {
             WorkspaceVerb::List(it) | WorkspaceVerb::Show(it) => (&it.view, false),
@@ -114,6 +116,7 @@ pub(crate) async fn run(
         Verb::Taint(args) => state::taint(context, &args, true),
         Verb::Untaint(args) => state::taint(context, &args, false),
         Verb::Version(args) => Ok(about::version(&args)),
+        Verb::Watch(args) => watch::watch(context, &args, typed).await,
         Verb::Workspace(args) => workspace::workspace(context, &args),
     }
 }

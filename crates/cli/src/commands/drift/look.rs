@@ -35,6 +35,8 @@ pub(crate) struct Looked {
     pub(crate) report: DriftReport,
     /// The plan that looked.
     pub(crate) outcome: PlanOutcome,
+    /// What stands beside our objects.
+    pub(crate) foreign: Vec<(Arc<ProviderAddr>, Foreign)>,
 }
 
 /// Looks at everything that is not in `seen` already. Nothing is written. None: it was interrupted.
@@ -80,7 +82,7 @@ pub(crate) async fn look(
         now: &now,
         workspace: &prepared.backend.workspace,
     });
-    Ok(Some(Looked { report, outcome }))
+    Ok(Some(Looked { report, outcome, foreign }))
 }
 
 /// What stands beside our objects.
