@@ -439,6 +439,7 @@ fn words_of_help() {
           taint         Mark a resource instance as not fully functional
           untaint       Remove the 'tainted' state from a resource instance
           version       Show the current version
+          watch         Watch for drift as it happens, and repair it if asked to
           workspace     Workspace management
 
         Global options (use these before the subcommand, if any):
