@@ -60,6 +60,12 @@ impl Repairs {
         }
     }
 
+    /// What was begun and is not done. Its drift may no longer be seen as such: the state knows of
+    /// it.
+    pub(crate) fn owed(&self) -> &BTreeSet<ObjectKey> {
+        &self.owed
+    }
+
     /// How many changes may be made now.
     pub(crate) fn budget_left(&mut self, now: Ms, settings: &Settings) -> u32 {
         self.budget.left(now, settings.budget, settings.window_ms)

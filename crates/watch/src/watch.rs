@@ -89,6 +89,12 @@ impl Watch {
         self.report.as_ref()
     }
 
+    /// How many objects a repair was begun of and has not succeeded yet. Their drift may no longer
+    /// be seen as such: the state knows of it.
+    pub fn owed(&self) -> usize {
+        self.repairs.owed().len()
+    }
+
     /// What is fought over.
     pub fn fights(&self) -> impl Iterator<Item = &Fight> {
         self.fights.all()
@@ -147,7 +153,13 @@ impl Watch {
         // That it goes back and forth was told when the fight began.
         let told =
             |it: &plumb_drift::Finding| it.key.as_ref().is_none_or(|key| !fought.contains(key));
-        let news = differences(self.report.as_ref(), &report, told);
+        let mut news = differences(self.report.as_ref(), &report, told);
+        // What the state took over in a repair that failed is not as it should be yet.
+        let owed = self.repairs.owed();
+        news.retain(|it| match it {
+            News::Settled(it) => it.key.as_ref().is_none_or(|key| !owed.contains(key)),
+            _ => true,
+        });
         out.extend(news.into_iter().map(Output::Announce));
         for finding in plumb_drift::repairable(&report) {
             let Some(key) = &finding.key else { continue };
@@ -229,7 +241,7 @@ impl Watch {
         match () {
             () if self.looks.failing() => Status::Blind,
             () if report.counting().any(fought) => Status::Fighting,
-            () if report.has_drift() => Status::Drifted,
+            () if report.has_drift() || !self.repairs.owed().is_empty() => Status::Drifted,
             () => Status::InSync,
         }
     }

@@ -13,4 +13,5 @@ mod interrupts;
 mod kills;
 mod outage;
 mod topology;
+mod watch;
 mod world;

@@ -32,6 +32,7 @@ pub(crate) struct Numbers {
     pub(crate) changes: u64,
     pub(crate) budget_left: u32,
     pub(crate) fights: usize,
+    pub(crate) owed: usize,
     pub(crate) events: BTreeMap<String, u64>,
     pub(crate) ears: BTreeMap<String, Ear>,
     pub(crate) webhooks: BTreeMap<&'static str, u64>,
@@ -54,6 +55,7 @@ impl Metrics {
             changes: 0,
             budget_left: 0,
             fights: 0,
+            owed: 0,
             events: BTreeMap::new(),
             ears: BTreeMap::new(),
             webhooks: BTreeMap::from([("delivered", 0), ("failed", 0), ("dropped", 0)]),
@@ -138,6 +140,8 @@ impl Numbers {
         let left = one(f64::from(self.budget_left));
         metric("watch_budget_left", "gauge", "Changes that may still be made this hour.", left);
         metric("watch_repairing", "gauge", "1 while a repair is made.", one(flag(self.repairing)));
+        let owed = one(self.owed as f64);
+        metric("watch_owed", "gauge", "Objects whose repair was begun and is not done.", owed);
         let fights = one(self.fights as f64);
         metric("watch_fights", "gauge", "Objects that somebody else changes back.", fights);
         let events = self.events.iter();

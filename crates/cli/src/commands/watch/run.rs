@@ -193,6 +193,7 @@ impl<'a> Run<'a> {
         numbers.findings = self.watch.report().map(DriftReport::counts).unwrap_or_default();
         numbers.budget_left = self.watch.budget_left(now);
         numbers.fights = self.watch.fights().count();
+        numbers.owed = self.watch.owed();
         numbers.repairing = self.job.as_ref().is_some_and(|it| it.repairs);
     }
 
