@@ -104,3 +104,73 @@ impl Scope {
         res
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use plumb_model::addr::{Addr, Kind};
+    use plumb_model::state::Object;
+    use plumb_model::value::Value;
+
+    use super::*;
+
+    fn provider(name: &str) -> Arc<ProviderAddr> {
+        let text = format!(r#"provider["registry.terraform.io/x/{name}"]"#);
+        Arc::new(text.parse().expect("an address"))
+    }
+
+    fn key(name: &str) -> ObjectKey {
+        name.parse::<Addr>().expect("an address").current()
+    }
+
+    fn state() -> State {
+        let mut state = State::default();
+        for (address, id, whose) in [("a.one", "1", "x"), ("a.two", "2", "x"), ("b.one", "1", "y")]
+        {
+            let object = Object {
+                attrs: Value::object([("id", Value::string(id))]),
+                private: None,
+                schema_version: 0,
+                provider: provider(whose),
+                needs: Arc::new([]),
+                tainted: false,
+                create_before_destroy: false,
+                unmanaged: None,
+            };
+            state.objects.insert(key(address), object);
+        }
+        state
+    }
+
+    fn narrow(touched: &[(&str, Touched)]) -> (Vec<String>, bool) {
+        let mut scope = Scope::default();
+        touched.iter().for_each(|(whose, what)| scope.touch(provider(whose), what.clone()));
+        let Narrow { objects, beside } = scope.narrow(&state());
+        (objects.iter().map(ToString::to_string).collect(), beside)
+    }
+
+    fn object(kind: &str, id: &str) -> Touched {
+        Touched::Object { kind: Kind(kind.into()), id: id.into() }
+    }
+
+    #[test]
+    fn only_what_was_touched_is_read_again() {
+        let names = |them: &[&str]| them.iter().map(|it| (*it).to_owned()).collect::<Vec<_>>();
+        assert_eq!(narrow(&[("x", object("a", "1"))]), (names(&["a.one"]), false));
+        assert_eq!(narrow(&[("x", object("b", "1"))]), (names(&[]), true), "not x's");
+        assert_eq!(narrow(&[("x", object("a", "9"))]), (names(&[]), true), "nobody's");
+        let both = [("x", object("a", "2")), ("x", object("a", "9"))];
+        assert_eq!(narrow(&both), (names(&["a.two"]), true));
+        assert_eq!(narrow(&[("y", Touched::Beside)]), (names(&[]), true));
+        assert_eq!(narrow(&[("x", Touched::All)]), (names(&["a.one", "a.two"]), true));
+        let all = Scope::everything().narrow(&state());
+        assert_eq!((all.objects.len(), all.beside), (3, true));
+    }
+
+    #[test]
+    fn too_much_is_anything() {
+        let mut scope = Scope::default();
+        (0..2 * TOUCHED_MAX)
+            .for_each(|it| scope.touch(provider("x"), object("a", &it.to_string())));
+        assert_eq!(scope.touched[&provider("x")], BTreeSet::from([Touched::All]));
+    }
+}

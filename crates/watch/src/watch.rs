@@ -17,6 +17,9 @@ pub struct Watch {
     fights: Fights,
     report: Option<DriftReport>,
     unsettled: bool,
+    /// The world, or what is remembered, was changed on purpose since: nothing is decided with the
+    /// report.
+    stale: bool,
     /// Looks in a row that were put off because somebody works on the state.
     put_off: u32,
     doing: Doing,
@@ -46,6 +49,7 @@ impl Watch {
             fights: Fights::default(),
             report: None,
             unsettled: false,
+            stale: false,
             put_off: 0,
             doing: Doing::Nothing,
             just_looked: false,
@@ -114,7 +118,7 @@ impl Watch {
                 if self.doing != Doing::Repairing {
                     return;
                 }
-                self.doing = Doing::Nothing;
+                (self.doing, self.stale) = (Doing::Nothing, true);
                 if matches!(outcome, crate::Outcome::Stale) {
                     self.looks.want_everything();
                 }
@@ -130,9 +134,13 @@ impl Watch {
                 self.repairs.forget(configuration);
                 let ended = self.fights.forget();
                 out.extend(ended.into_iter().map(|it| Output::Announce(News::Resumed(it))));
+                self.stale = true;
                 self.looks.want_everything();
             }
-            Input::StateMoved => self.looks.want_everything(),
+            Input::StateMoved => {
+                self.stale = true;
+                self.looks.want_everything();
+            }
             Input::Owed(objects) => self.repairs.owe(objects),
             Input::Tick => {}
             Input::Stop => self.stopped = true,
@@ -144,7 +152,7 @@ impl Watch {
             return;
         }
         (self.doing, self.just_looked) = (Doing::Nothing, true);
-        (self.unsettled, self.put_off) = (unsettled, 0);
+        (self.unsettled, self.stale, self.put_off) = (unsettled, false, 0);
         if self.looks.seen(now, &self.settings) {
             out.push(Output::Announce(News::Sees));
         }
@@ -219,7 +227,7 @@ impl Watch {
     fn repair(&mut self, now: Ms, out: &mut Vec<Output>) -> bool {
         self.choose_at = None;
         let Some(report) = &self.report else { return false };
-        if self.settings.mode == Mode::Report || self.looks.failing() {
+        if self.settings.mode == Mode::Report || self.looks.failing() || self.stale {
             return false;
         }
         let choice = self.repairs.choose(now, report, self.unsettled, &self.fights, &self.settings);

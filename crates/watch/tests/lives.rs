@@ -102,6 +102,36 @@ fn without_faults_drift_is_seen_within_a_second_and_a_bit() {
 }
 
 #[test]
+fn what_a_failed_look_was_at_is_looked_at_again_soon() {
+    let settings = Settings { mode: Mode::Repair, ..Settings::default() };
+    let mut life = Life::new(settings, Random(7));
+    (life.injures, life.loses_events) = (false, false);
+    life.live(5_000);
+    life.failing.0 = 3;
+    life.injure(0, 5);
+    // 1 s, 2 s and 4 s later.
+    life.live(12_000);
+    assert_eq!(life.objects[0].value, Some(0));
+    assert!(life.slowest_ms >= 7_000, "{}", life.slowest_ms);
+}
+
+#[test]
+fn repairs_that_fail_wait_longer_and_longer_and_end() {
+    let settings = Settings { mode: Mode::Repair, retries_max: 4, ..Settings::default() };
+    let mut life = Life::new(settings, Random(7));
+    (life.injures, life.loses_events) = (false, false);
+    life.live(5_000);
+    life.failing.1 = 4;
+    life.injure(0, 5);
+    life.live(HOUR / 2);
+    let pauses: Vec<Ms> = life.repaired_at.windows(2).map(|it| (it[1] - it[0]) / 1_000).collect();
+    assert_eq!(pauses, [1, 2, 4]);
+    assert_ne!(life.objects[0].value, Some(0), "it is let be");
+    life.live(HOUR);
+    assert_eq!(life.objects[0].value, Some(0), "but not forever");
+}
+
+#[test]
 fn a_storm_of_events_makes_few_looks_and_repairs_go_on() {
     let settings = Settings { mode: Mode::Repair, budget: 1000, ..Settings::default() };
     let mut life = Life::new(settings, Random(1));

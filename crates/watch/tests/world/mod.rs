@@ -57,6 +57,10 @@ pub(crate) struct Life {
     pub(crate) injures: bool,
     pub(crate) faulty: bool,
     pub(crate) loses_events: bool,
+    /// So many looks and repairs fail, the next ones.
+    pub(crate) failing: (u64, u64),
+    /// When repairs began.
+    pub(crate) repaired_at: Vec<Ms>,
     /// The first so many objects are set to 99 again whenever they are repaired.
     pub(crate) fighters: usize,
     next_injury: Ms,
@@ -95,6 +99,8 @@ impl Life {
             injures: true,
             faulty: false,
             loses_events: true,
+            failing: (0, 0),
+            repaired_at: Vec::new(),
             fighters: 0,
             next_injury: 1_000_000,
             job: None,
@@ -154,6 +160,7 @@ impl Life {
                 Output::Repair(repair) => {
                     assert_eq!(self.settings.mode, Mode::Repair);
                     self.repairs += 1;
+                    self.repaired_at.push(self.now);
                     assert!(self.job.is_none(), "one thing at a time");
                     self.job = Some((self.now + takes, Job::Repair(repair)));
                 }
@@ -234,6 +241,10 @@ impl Life {
     }
 
     fn look(&mut self, scope: &Scope) -> Input {
+        if self.failing.0 > 0 {
+            self.failing.0 -= 1;
+            return Input::NotLooked(NotLooked::Failed("no answer".into()));
+        }
         if self.faulty && self.random.often(10) {
             self.failures += 1;
             let why = Arc::from("no answer");
@@ -297,6 +308,10 @@ impl Life {
 
     fn repair(&mut self, repair: &Repair) -> Outcome {
         assert!(!repair.objects.is_empty());
+        if self.failing.1 > 0 {
+            self.failing.1 -= 1;
+            return Outcome::Failed("no plan".into());
+        }
         if self.faulty && self.random.often(10) {
             self.failures += 1;
             return match self.random.below(4) {

@@ -127,3 +127,22 @@ fn a_symbolic_link_is_the_file_it_leads_to() {
     assert!(link.is_symlink());
     assert_eq!(content(&place.open().state), content(&state));
 }
+
+#[test]
+fn whether_it_is_held_can_be_asked() {
+    let place = Place::new();
+    let held = || place.store.held().expect("readable");
+    assert_eq!(held(), None, "there is no state");
+    let Opened { mut state, mut lease, .. } = place.open();
+    let before = place.names();
+    assert_eq!(held().flatten().expect("named").operation, "test");
+    // A folding puts a new file in place.
+    record(&mut state, &mut lease, &[output("a", 1)]);
+    lease.checkpoint(&state).expect("written");
+    assert!(held().is_some());
+    assert!(place.names().len() >= before.len());
+    lease.close().expect("closed");
+    let before = place.names();
+    assert_eq!(held(), None);
+    assert_eq!(place.names(), before, "asking leaves nothing behind");
+}
