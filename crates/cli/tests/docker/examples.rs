@@ -49,8 +49,20 @@ fn each_has_a_test() {
     let mut names: Vec<_> =
         entries.map(|it| it.unwrap().file_name().to_string_lossy().into_owned()).collect();
     names.sort();
-    // Those without "docker" in their names are of the tests in `netns` and `openstack`.
-    assert_eq!(names, ["docker-lab", "docker-quickstart", "lab", "openstack-lab", "quickstart"]);
+    // Those without "docker" in their names are of the tests in `gitops`, `watch` (the jobs), `netns`, `openstack`,
+    // `pipelines` and `policy`.
+    let known = [
+        "docker-lab",
+        "docker-quickstart",
+        "gitops",
+        "jobs",
+        "lab",
+        "openstack-lab",
+        "pipelines",
+        "policies",
+        "quickstart",
+    ];
+    assert_eq!(names, known);
 }
 
 #[test]
