@@ -6,7 +6,7 @@ use std::sync::Arc;
 use plumb_diag::{Diagnostic, Diagnostics};
 use plumb_lang::{Asked, Inputs, Known, NodeKind, Program, World, nodes};
 use plumb_model::addr::{Addr, Kind, ObjectKey, ProviderAddr};
-use plumb_model::event::{Effect, Event, Intended, Intent, Remote};
+use plumb_model::event::{Effect, Event, Intent, Remote};
 use plumb_model::plan::{Op, Plan, Reason, Replaced, Step};
 use plumb_model::question::{Answer, Observations, Question, QuestionKey};
 use plumb_model::schema::Schemas;
@@ -372,10 +372,7 @@ impl<'a> Run<'a> {
 
     fn call(&mut self, index: u32, call: Call, intent: Intent) -> CallWork {
         let token = Token { run: self.input.plan.run, step: index };
-        let key = match &intent.action {
-            Intended::Delete { key } => key.clone(),
-            other => other.addr().current(),
-        };
+        let key = intent.action.key();
         let provider = intent.provider.clone();
         let config = self.config_of(&provider);
         self.status[index as usize] = Status::Running;

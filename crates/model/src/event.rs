@@ -166,6 +166,14 @@ impl Intended {
             Intended::Delete { key } => &key.addr,
         }
     }
+
+    /// The object it is about.
+    pub fn key(&self) -> ObjectKey {
+        match self {
+            Intended::Create { addr, .. } | Intended::Update { addr } => addr.current(),
+            Intended::Delete { key } => key.clone(),
+        }
+    }
 }
 
 impl State {
