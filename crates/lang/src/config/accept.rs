@@ -6,6 +6,7 @@ use plumb_diag::{Diagnostic, Diagnostics, Span};
 
 use super::content::{Spec, content};
 use super::{Accept, Module, ModuleFile, constant};
+use crate::functions::days_in;
 use crate::syntax::{Attribute, Block, ExprKind, Item};
 
 /// The classes that drift has.
@@ -94,16 +95,9 @@ fn is_day(text: &str) -> bool {
     if !(digits(year, 4) && digits(month, 2) && digits(day, 2)) {
         return false;
     }
-    let number = |it: &str| it.parse::<u32>().unwrap_or(0);
+    let number = |it: &str| it.parse::<i64>().unwrap_or(0);
     let (year, month, day) = (number(year), number(month), number(day));
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let days = match month {
-        1 | 3 | 5 | 7 | 8 | 10 | 12 => 31,
-        4 | 6 | 9 | 11 => 30,
-        2 => 28 + u32::from(leap),
-        _ => 0,
-    };
-    (1..=days).contains(&day)
+    (1..=12).contains(&month) && (1..=days_in(year, month)).contains(&day)
 }
 
 #[cfg(test)]

@@ -29,6 +29,7 @@ use plumb_model::value::{Marks, Refinements, Type, Value, ValueKind, convert};
 
 pub use arguments::{Kind, Param};
 pub use strings::{base_name, dir_name};
+pub(crate) use time::days_in;
 
 /// A function of the language.
 pub struct Function {

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, SystemTime};
 
+use chrono::{DateTime, SecondsFormat};
 use plumb_provider::{Ours, Touched};
 use serde_json::Value as Json;
 
@@ -100,24 +101,6 @@ impl Index {
 /// A moment as Nova wants it: `2026-11-26T19:02:41Z`.
 pub(super) fn iso(moment: SystemTime) -> String {
     let since = moment.duration_since(SystemTime::UNIX_EPOCH).unwrap_or(Duration::ZERO).as_secs();
-    let (days, rest) = (since / 86_400, since % 86_400);
-    let leap = |year: u64| {
-        year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
-    };
-    let (mut year, mut day) = (1970, days);
-    while day >= 365 + u64::from(leap(year)) {
-        day -= 365 + u64::from(leap(year));
-        year += 1;
-    }
-    let february = 28 + u64::from(leap(year));
-    let mut month = 1;
-    for length in [31, february, 31, 30, 31, 30, 31, 31, 30, 31, 30] {
-        if day < length {
-            break;
-        }
-        day -= length;
-        month += 1;
-    }
-    let (hour, minute, second) = (rest / 3600, rest / 60 % 60, rest % 60);
-    format!("{year:04}-{month:02}-{:02}T{hour:02}:{minute:02}:{second:02}Z", day + 1)
+    let since = i64::try_from(since).ok().and_then(|it| DateTime::from_timestamp(it, 0));
+    since.unwrap_or_default().to_rfc3339_opts(SecondsFormat::Secs, true)
 }

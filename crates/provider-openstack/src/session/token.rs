@@ -2,6 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
+use chrono::NaiveDateTime;
 use serde_json::{Value as Json, json};
 
 use crate::auth::{ApplicationCredential, Credential, Domain, Project, Scope, Secret, User};
@@ -194,20 +195,9 @@ fn endpoint(node: &Json) -> Endpoint {
 
 /// Time since 1970 of `2026-11-26T13:51:44.000000Z`.
 fn time(text: &str) -> Option<Duration> {
-    let (date, time) = text.trim_end_matches('Z').split_once('T')?;
-    let mut date = date.split('-').map(|part| part.parse::<i64>().ok());
-    let (year, month, day) = (date.next()??, date.next()??, date.next()??);
-    let mut time = time.split([':', '.']).map(|part| part.parse::<i64>().ok());
-    let (hour, minute, second) = (time.next()??, time.next()??, time.next()??);
-    if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
-        return None;
-    }
-    // Years begin in March here, so that a leap day is the last one.
-    let year = if month <= 2 { year - 1 } else { year };
-    let day_of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    let days = 365 * year + year / 4 - year / 100 + year / 400 + day_of_year - 719_468;
-    let seconds = ((days * 24 + hour) * 60 + minute) * 60 + second;
-    u64::try_from(seconds).ok().map(Duration::from_secs)
+    let text = text.trim_end_matches('Z');
+    let time = NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f").ok()?;
+    u64::try_from(time.and_utc().timestamp()).ok().map(Duration::from_secs)
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt::Write;
 
+use chrono::DateTime;
 use plumb_drift::{Class, DriftReport};
 
 use crate::escape::one_line;
@@ -85,27 +86,9 @@ fn label(text: &str) -> String {
     one_line(text).replace('\\', "\\\\").replace('"', "\\\"")
 }
 
-/// `2026-11-02T04:10:00Z`, with or without a fraction, as seconds since 1970. None for anything
-/// else.
+/// A time in the form of RFC 3339 as seconds since 1970. None for anything else.
 fn unix_seconds(when: &str) -> Option<i64> {
-    let (date, time) = when.strip_suffix('Z')?.split_once('T')?;
-    let number = |text: &str| text.parse::<i64>().ok();
-    let mut parts = date.splitn(3, '-');
-    let (year, month, day) =
-        (number(parts.next()?)?, number(parts.next()?)?, number(parts.next()?)?);
-    let time = time.split('.').next()?;
-    let mut parts = time.splitn(3, ':');
-    let (hour, minute, second) =
-        (number(parts.next()?)?, number(parts.next()?)?, number(parts.next()?)?);
-    if !(0..=9999).contains(&year) || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
-        return None;
-    }
-    // Days since 1970, with years that begin in March: the leap day is then the last one.
-    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-    let days_of_years =
-        365 * year + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400);
-    let days = days_of_years + (153 * month + 2) / 5 + day - 1 - 719_468;
-    Some(days * 86_400 + hour * 3600 + minute * 60 + second)
+    DateTime::parse_from_rfc3339(when).ok().map(|it| it.timestamp())
 }
 
 #[cfg(test)]
