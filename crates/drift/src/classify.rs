@@ -8,7 +8,7 @@ use plumb_diag::{Diagnostic, Diagnostics, Span};
 use plumb_lang::config::Accept;
 use plumb_lang::{Program, relevant_attributes};
 use plumb_model::Target;
-use plumb_model::addr::{Addr, Mode, ObjectKey, ProviderAddr};
+use plumb_model::addr::{Addr, ConfigAddr, Mode, ObjectKey, ProviderAddr};
 use plumb_model::plan::{Action, Change, Plan};
 use plumb_model::propose::{mark_sensitive, unmanaged};
 use plumb_model::question::{Answer, Observations, QuestionKey};
@@ -57,14 +57,15 @@ pub struct Input<'a> {
 /// What moved.
 pub fn classify(input: Input<'_>) -> DriftReport {
     let mut findings = Vec::new();
-    let relevant = relevant(input);
+    let around = Around::of(input);
     for (key, (before, after)) in &input.plan.drift {
-        findings.extend(ours(input, &relevant, key, before, after.as_ref()));
+        findings.extend(ours(input, &around, key, before, after.as_ref()));
     }
     for (key, object) in &input.state.objects {
         findings.extend(undeclared(input, key, object));
     }
-    findings.extend(input.foreign.iter().map(|(provider, it)| foreign(input, provider, it)));
+    findings
+        .extend(input.foreign.iter().map(|(provider, it)| foreign(input, &around, provider, it)));
     findings.retain(|it| is_wanted(input, it));
     findings.sort_by(|a, b| (a.class, &a.address, &a.id).cmp(&(b.class, &b.address, &b.id)));
     let mut used = vec![false; input.accepts.len()];
@@ -101,10 +102,36 @@ pub fn repairable(report: &DriftReport) -> impl Iterator<Item = &Finding> {
     report.counting().filter(|it| !it.pending && it.repair.is_some_and(|it| it != Action::Keep))
 }
 
-/// Where the changes and outputs that the drift causes come from.
-fn relevant(input: Input<'_>) -> Vec<(String, Path)> {
+/// What many findings ask for, made once.
+struct Around<'a> {
+    /// By resource or instance: where the changes and outputs that the drift causes come from.
+    relevant: BTreeMap<String, Vec<String>>,
+    /// By block: the objects that lean on those of the block.
+    leaning: BTreeMap<&'a ConfigAddr, Vec<&'a ObjectKey>>,
+    /// By id.
+    ours: BTreeMap<&'a str, &'a ObjectKey>,
+}
+
+impl<'a> Around<'a> {
+    fn of(input: Input<'a>) -> Around<'a> {
+        let mut res =
+            Around { relevant: relevant(input), leaning: BTreeMap::new(), ours: BTreeMap::new() };
+        for (key, object) in &input.state.objects {
+            res.ours.entry(id_of(&object.attrs)).or_insert(key);
+            if key.addr.resource.mode == Mode::Managed {
+                for block in object.needs.iter() {
+                    res.leaning.entry(block).or_default().push(key);
+                }
+            }
+        }
+        res
+    }
+}
+
+fn relevant(input: Input<'_>) -> BTreeMap<String, Vec<String>> {
+    let mut res: BTreeMap<String, Vec<String>> = BTreeMap::new();
     if input.plan.drift.is_empty() {
-        return Vec::new();
+        return res;
     }
     let caused = input.plan.changes.iter().filter(|(key, it)| {
         it.action != Action::Keep && !same(it, input.pending.changes.get(*key))
@@ -114,7 +141,11 @@ fn relevant(input: Input<'_>) -> Vec<(String, Path)> {
         .outputs
         .iter()
         .filter(|(name, it)| !it.is_keep() && input.pending.outputs.get(*name) != Some(it));
-    relevant_attributes(input.program, caused.map(|it| &it.0.addr), outputs.map(|it| it.0))
+    let (caused, outputs) = (caused.map(|it| &it.0.addr), outputs.map(|it| it.0));
+    for (name, path) in relevant_attributes(input.program, caused, outputs) {
+        res.entry(name).or_default().push(path_text(&path));
+    }
+    res
 }
 
 /// Whether the configuration asks for the same change without any drift.
@@ -124,7 +155,7 @@ fn same(change: &Change, pending: Option<&Change>) -> bool {
 
 fn ours(
     input: Input<'_>,
-    relevant: &[(String, Path)],
+    around: &Around<'_>,
     key: &ObjectKey,
     before: &Value,
     after: Option<&Value>,
@@ -145,16 +176,17 @@ fn ours(
         return None;
     }
     let repair = change.map(|it| it.action).filter(|it| *it != Action::Keep);
-    let (address, block) = (key.addr.to_string(), without_key(&key.addr));
-    let looked_at = relevant.iter().any(|(name, path)| {
-        (*name == address || *name == block)
-            && attributes.iter().any(|it| overlap(&path_text(path), &it.path))
-    });
+    let names = [key.addr.to_string(), without_key(&key.addr)];
+    let looked_at = names
+        .iter()
+        .filter_map(|it| around.relevant.get(it))
+        .flatten()
+        .any(|path| attributes.iter().any(|it| overlap(path, &it.path)));
     let mut why = Vec::new();
     why.extend(change.and_then(|it| mending(it, class)));
-    let leaning = leaning(input.state, key);
+    let leaning = around.leaning.get(&key.addr.config()).map_or(&[][..], |it| it);
     if !leaning.is_empty() && (class == Class::Deleted || is_replaced(repair)) {
-        why.push(format!("{} on it: {}.", lean(leaning.len()), listed(&leaning)).into());
+        why.push(format!("{} on it: {}.", lean(leaning.len()), listed(leaning)).into());
     }
     why.extend(change.into_iter().flat_map(|it| it.says.iter().cloned()));
     if looked_at {
@@ -211,24 +243,16 @@ fn mending(change: &Change, class: Class) -> Option<Arc<str>> {
     Some(text.into())
 }
 
-/// The objects that lean on the block of an object.
-fn leaning(state: &State, key: &ObjectKey) -> Vec<String> {
-    let block = key.addr.config();
-    let them = state.objects.iter().filter(|(_, it)| it.needs.contains(&block));
-    them.filter(|(it, _)| it.addr.resource.mode == Mode::Managed)
-        .map(|(key, _)| key.to_string())
-        .collect()
-}
-
 fn lean(count: usize) -> String {
     if count == 1 { "1 object leans".to_owned() } else { format!("{count} objects lean") }
 }
 
-fn listed(names: &[String]) -> String {
+fn listed(keys: &[&ObjectKey]) -> String {
     const SHOWN_MAX: usize = 5;
-    let mut res = names[..names.len().min(SHOWN_MAX)].join(", ");
-    if names.len() > SHOWN_MAX {
-        res += &format!(" and {} more", names.len() - SHOWN_MAX);
+    let names: Vec<String> = keys.iter().take(SHOWN_MAX).map(ToString::to_string).collect();
+    let mut res = names.join(", ");
+    if keys.len() > SHOWN_MAX {
+        res += &format!(" and {} more", keys.len() - SHOWN_MAX);
     }
     res
 }
@@ -265,10 +289,13 @@ fn undeclared(input: Input<'_>, key: &ObjectKey, object: &Object) -> Option<Find
     })
 }
 
-fn foreign(input: Input<'_>, provider: &Arc<ProviderAddr>, found: &Foreign) -> Finding {
-    let beside = found.beside.as_ref().and_then(|id| {
-        input.state.objects.iter().find(|it| id_of(&it.1.attrs) == &**id).map(|it| it.0)
-    });
+fn foreign(
+    input: Input<'_>,
+    around: &Around<'_>,
+    provider: &Arc<ProviderAddr>,
+    found: &Foreign,
+) -> Finding {
+    let beside = found.beside.as_ref().and_then(|id| around.ours.get(&**id)).copied();
     let mut why = format!("Nobody declared it, and it {}", found.how);
     if let Some(key) = beside {
         why += &format!(" ({key})");
@@ -347,16 +374,4 @@ fn span(program: &Program, addr: &Addr) -> Option<Span> {
     let id = program.find(&addr.config())?;
     let module = program.module(program.node(id).module);
     module.config.resources.get(&addr.resource).map(|it| it.span)
-}
-
-/// For tests and callers that keep findings by address.
-impl DriftReport {
-    /// The findings by address.
-    pub fn by_address(&self) -> BTreeMap<&str, Vec<&Finding>> {
-        let mut res: BTreeMap<&str, Vec<&Finding>> = BTreeMap::new();
-        for it in &self.findings {
-            res.entry(&it.address).or_default().push(it);
-        }
-        res
-    }
 }

@@ -6,6 +6,8 @@
 //! be had. What follows from an object that is left alone is in both as well, so nothing that is
 //! kept leans on a value that will not come.
 
+use std::sync::Arc;
+
 use plumb_diag::Diagnostic;
 use plumb_lang::{NodeKind, Program};
 use plumb_model::addr::ObjectKey;
@@ -39,16 +41,16 @@ pub(crate) fn restrict(plan: &mut Plan, pending: &Plan, program: &Program) {
             None => _ = plan.changes.remove(key),
         }
     }
-    let outputs: Vec<_> = pending.outputs.iter().filter(|it| !it.1.is_keep()).collect();
-    plan.outputs.retain(|name, _| !outputs.iter().any(|it| it.0 == name));
+    let asked_of_output =
+        |name: &Arc<str>| pending.outputs.get(name).is_some_and(|it| !it.is_keep());
+    plan.outputs.retain(|name, _| !asked_of_output(name));
     for step in &mut plan.steps {
         let goes = match &step.op {
             Op::Delete { key } | Op::Forget { key } => asked(key),
             Op::Evaluate => step.site.is_some_and(|site| {
                 let node = &program.nodes[site.node as usize];
                 let root = program.module(node.module).path.is_root();
-                matches!(&node.kind, NodeKind::Output(name)
-                    if root && outputs.iter().any(|it| it.0 == name))
+                matches!(&node.kind, NodeKind::Output(name) if root && asked_of_output(name))
             }),
             op => op.addr().is_some_and(|it| asked(&it.current())),
         };
