@@ -2,30 +2,10 @@
 
 use std::process::Command;
 
-use crate::world::{USERS, World, all, eventually};
+use crate::world::{USERS, World, all, eventually, routed};
 
-const LAB: &str = r#"
-resource "netns_network" "world" {
-  name     = "world"
-  subnet   = "198.51.100.0/24"
-  external = "isolated"
-}
-
-resource "netns_network" "lan" {
-  name   = "lan"
-  subnet = "10.0.0.0/24"
-}
-
-resource "netns_router" "r" {
-  name             = "r"
-  external_network = netns_network.world.name
-}
-
-resource "netns_router_interface" "lan" {
-  router  = netns_router.r.name
-  network = netns_network.lan.name
-}
-
+const LAB: &str = routed!(
+    r#"
 resource "netns_security_group" "web" {
   name = "web"
 }
@@ -54,7 +34,8 @@ resource "netns_floating_ip" "web" {
   port       = netns_host.web.name
   depends_on = [netns_router_interface.lan]
 }
-"#;
+"#
+);
 
 #[test]
 fn by_hand() {

@@ -2,9 +2,10 @@
 
 use std::process::Stdio;
 
-use crate::world::{USERS, World, all, eventually, text};
+use crate::world::{USERS, World, all, eventually, routed, text};
 
-const PAIR: &str = r#"
+const PAIR: &str = routed!(
+    r#"
 locals {
   server = { "/opt/server" = <<-PERL
     #!/usr/bin/perl
@@ -16,27 +17,6 @@ locals {
     while (accept(C, S)) { syswrite(C, "$ENV{HOSTNAME}\n"); close(C) }
   PERL
   }
-}
-
-resource "netns_network" "world" {
-  name     = "world"
-  subnet   = "198.51.100.0/24"
-  external = "isolated"
-}
-
-resource "netns_network" "lan" {
-  name   = "lan"
-  subnet = "10.0.0.0/24"
-}
-
-resource "netns_router" "r" {
-  name             = "r"
-  external_network = netns_network.world.name
-}
-
-resource "netns_router_interface" "lan" {
-  router  = netns_router.r.name
-  network = netns_network.lan.name
 }
 
 resource "netns_host" "one" {
@@ -77,7 +57,8 @@ resource "netns_floating_ip" "web" {
   port       = netns_host.one.name
   depends_on = [netns_router_interface.lan]
 }
-"#;
+"#
+);
 
 /// Says who answers, or `nobody`.
 const ASK: &str = r#"

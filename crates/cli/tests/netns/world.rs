@@ -14,6 +14,38 @@ use tempfile::TempDir;
 /// Root, and somebody who is nobody.
 pub(crate) const USERS: [u32; 2] = [0, 23456];
 
+/// A configuration with a private network behind a router, and whatever is given.
+macro_rules! routed {
+    ($rest:literal) => {
+        concat!(
+            r#"
+resource "netns_network" "world" {
+  name     = "world"
+  subnet   = "198.51.100.0/24"
+  external = "isolated"
+}
+
+resource "netns_network" "lan" {
+  name   = "lan"
+  subnet = "10.0.0.0/24"
+}
+
+resource "netns_router" "r" {
+  name             = "r"
+  external_network = netns_network.world.name
+}
+
+resource "netns_router_interface" "lan" {
+  router  = netns_router.r.name
+  network = netns_network.lan.name
+}
+"#,
+            $rest
+        )
+    };
+}
+pub(crate) use routed;
+
 /// The program, where everybody may run it.
 static PROGRAM: LazyLock<(TempDir, PathBuf)> = LazyLock::new(|| {
     let everybody = fs::Permissions::from_mode(0o755);

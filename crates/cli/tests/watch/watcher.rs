@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::world::{World, all};
+use crate::world::{World, all, routed};
 
 /// What is promised of systems that tell what happens.
 pub(crate) const PROMISED: Duration = Duration::from_secs(2);
@@ -16,28 +16,8 @@ pub(crate) const PROMISED: Duration = Duration::from_secs(2);
 const PATIENCE: Duration = Duration::from_secs(20);
 
 /// A small lab in which a lot can go wrong.
-pub(crate) const LAB: &str = r#"
-resource "netns_network" "world" {
-  name     = "world"
-  subnet   = "198.51.100.0/24"
-  external = "isolated"
-}
-
-resource "netns_network" "lan" {
-  name   = "lan"
-  subnet = "10.0.0.0/24"
-}
-
-resource "netns_router" "r" {
-  name             = "r"
-  external_network = netns_network.world.name
-}
-
-resource "netns_router_interface" "lan" {
-  router  = netns_router.r.name
-  network = netns_network.lan.name
-}
-
+pub(crate) const LAB: &str = routed!(
+    r#"
 resource "netns_host" "web" {
   name    = "web"
   command = ["sleep", "100000"]
@@ -49,7 +29,8 @@ resource "netns_host" "db" {
   command = ["sleep", "100000"]
   interface { network = netns_network.lan.name }
 }
-"#;
+"#
+);
 
 pub(crate) struct Watcher {
     child: Child,
