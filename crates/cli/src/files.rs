@@ -1,35 +1,52 @@
 //! Files that other programs read: never half of one.
 
-use std::io::Write;
+use std::fs::{self, File, Permissions};
+use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use plumb_diag::{Diagnostic, Diagnostics};
 
 /// Puts `text` in place of what the file holds, at once: whoever reads it sees the old or the new.
 pub(crate) fn replace(path: &str, text: &str) -> Result<(), Diagnostics> {
-    let failed = |error: std::io::Error| {
+    let failed = |error: io::Error| {
         let detail = format!("{path} could not be written: {error}.");
         vec![Diagnostic::error("A report could not be written", detail)]
     };
+    let old = fs::metadata(path).ok();
     // Pipes and devices are written to as they are.
-    if std::fs::metadata(path).is_ok_and(|it| !it.is_file()) {
-        return std::fs::write(path, text).map_err(failed);
+    if old.as_ref().is_some_and(|it| !it.is_file()) {
+        return fs::write(path, text).map_err(failed);
     }
     let making = beside(Path::new(path));
-    let made = write(&making, path, text).and_then(|()| std::fs::rename(&making, path));
-    made.map_err(|error| {
-        let _ = std::fs::remove_file(&making);
+    let mode = old.map(|it| it.permissions());
+    put(&making, Path::new(path), text.as_bytes(), mode).map_err(|error| {
+        let _ = fs::remove_file(&making);
         failed(error)
     })
 }
 
-fn write(making: &Path, path: &str, text: &str) -> std::io::Result<()> {
-    let mut file = std::fs::File::create(making)?;
-    file.write_all(text.as_bytes())?;
-    if let Ok(old) = std::fs::metadata(path) {
-        file.set_permissions(old.permissions())?;
+/// The same of a file that has to outlive a power cut, and that nobody else reads.
+pub(crate) fn replace_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    let private = Permissions::from_mode(0o600);
+    // Appended: what stands before it may be the extension of somebody else's file.
+    let mut making = path.as_os_str().to_owned();
+    making.push(".new");
+    put(Path::new(&making), path, bytes, Some(private))?;
+    let folder = path.parent().filter(|it| !it.as_os_str().is_empty());
+    File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+}
+
+/// Writes `making` and, when it is whole on disk, puts it in place of `path`.
+fn put(making: &Path, path: &Path, bytes: &[u8], mode: Option<Permissions>) -> io::Result<()> {
+    let mut file = File::create(making)?;
+    // Before there is something to read in it.
+    if let Some(mode) = mode {
+        file.set_permissions(mode)?;
     }
-    file.sync_data()
+    file.write_all(bytes)?;
+    file.sync_all()?;
+    fs::rename(making, path)
 }
 
 /// A name in the same folder that nobody else uses, and that no collector takes for a report.

@@ -80,15 +80,15 @@ fn history(prepared: &Prepared) -> Vec<HtmlHistory> {
     // Told for people: one that cannot be read is left out.
     let entries = plumb_state::history::read(&prepared.backend.path).unwrap_or_default();
     let told = entries.iter().rev().flat_map(|entry| {
-        entry.drifted.iter().map(|it| HtmlHistory {
+        let mut detail = format!("taken in by {} as serial {}", entry.who, entry.serial);
+        if !entry.info.is_empty() {
+            detail += &format!(", {}", entry.info);
+        }
+        entry.drifted.iter().map(move |it| HtmlHistory {
             when: entry.time.clone(),
             what: it.class.clone(),
             address: it.address.clone(),
-            detail: [format!("taken in by {} as serial {}", entry.who, entry.serial)]
-                .into_iter()
-                .chain((!entry.info.is_empty()).then(|| entry.info.clone()))
-                .collect::<Vec<_>>()
-                .join(", "),
+            detail: detail.clone(),
         })
     });
     told.take(HISTORY_MAX).collect()

@@ -18,7 +18,7 @@ use crate::TERRAFORM_VERSION;
 pub(crate) type Folder = Vec<(Arc<str>, Vec<u8>)>;
 
 /// A configuration as its files have it.
-#[derive(Clone, Debug, Default)]
+#[derive(Debug, Default)]
 pub(crate) struct Loaded {
     /// Texts of all files.
     pub(crate) sources: Sources,

@@ -1,14 +1,15 @@
 //! From options to a plan: what `plan`, `apply`, `destroy`, `refresh`, `drift` and `import` share.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::io::{self, Write};
+use std::str::FromStr;
 use std::sync::Arc;
 
 use plumb_diag::{Diagnostic, Diagnostics};
 use plumb_engine::{Engine, Interrupt, Interrupter, Observer, PlanOutcome, PlanRequest};
 use plumb_lang::vars::merge;
 use plumb_lang::{Inputs, NodeKind, Program, relevant_attributes, write_configuration};
-use plumb_model::Target;
 use plumb_model::addr::Addr;
 use plumb_model::plan::{Action, Plan};
 use plumb_model::question::Observations;
@@ -30,7 +31,6 @@ use crate::ui::now;
 use crate::variables::{self, Typed};
 
 /// Everything that a plan is made from, besides the state.
-#[derive(Clone)]
 pub(crate) struct Prepared {
     pub(crate) loaded: Loaded,
     pub(crate) program: Program,
@@ -149,26 +149,26 @@ fn no_configuration(verb: &str) -> Diagnostic {
     )
 }
 
+/// What an option names each time that it is given; what cannot be read is told.
+pub(crate) fn named<T>(texts: &[String], what: &str, errors: &mut Diagnostics) -> Vec<T>
+where
+    T: FromStr<Err: Display>,
+{
+    let mut read = |text: &String| match text.parse() {
+        Ok(it) => Some(it),
+        Err(error) => {
+            let summary = format!("Invalid {what} {text:?}");
+            errors.push(Diagnostic::error(summary, format!("{error}.")));
+            None
+        }
+    };
+    texts.iter().filter_map(&mut read).collect()
+}
+
 fn options(asked: &Asked<'_>) -> Result<Options, Diagnostics> {
     let mut errors = Vec::new();
-    let mut targets = Vec::new();
-    for text in &asked.flags.target {
-        match text.parse::<Target>() {
-            Ok(target) => targets.push(target),
-            Err(error) => errors
-                .push(Diagnostic::error(format!("Invalid target {text:?}"), format!("{error}."))),
-        }
-    }
-    let mut replace = Vec::new();
-    for text in &asked.flags.replace {
-        match text.parse::<Addr>() {
-            Ok(addr) => replace.push(addr),
-            Err(error) => errors.push(Diagnostic::error(
-                format!("Invalid force-replace address {text:?}"),
-                format!("{error}."),
-            )),
-        }
-    }
+    let targets = named(&asked.flags.target, "target", &mut errors);
+    let replace: Vec<Addr> = named(&asked.flags.replace, "force-replace address", &mut errors);
     if !replace.is_empty() && asked.mode != PlanMode::Normal {
         errors.push(Diagnostic::error(
             "Unsupported plan mode",
@@ -206,13 +206,15 @@ pub(crate) async fn make(
     observer: &Arc<dyn Observer>,
     interrupt: &Interrupt,
 ) -> Result<Option<PlanOutcome>, Diagnostics> {
-    make_seen(engine, prepared, state, Observations::new(), observer, interrupt).await
+    let (options, seen) = (&prepared.options, Observations::new());
+    make_seen(engine, prepared, options, state, seen, observer, interrupt).await
 }
 
-/// Makes the plan. What was seen already is not looked for again.
+/// Makes the plan, with these options. What was seen already is not looked for again.
 pub(crate) async fn make_seen(
     engine: &Arc<Engine>,
     prepared: &Prepared,
+    options: &Options,
     state: &State,
     seen: Observations,
     observer: &Arc<dyn Observer>,
@@ -222,7 +224,7 @@ pub(crate) async fn make_seen(
         program: &prepared.program,
         inputs: &prepared.inputs,
         state,
-        options: &prepared.options,
+        options,
         run: prepared.run,
     };
     match engine.plan(request, seen, observer, interrupt).await {

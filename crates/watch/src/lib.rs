@@ -18,7 +18,7 @@ mod watch;
 pub use fight::Fight;
 pub use input::{Input, NotLooked, Outcome, Output, Refusal, Repair, Repaired};
 pub use news::{Held, News, Status};
-pub use permit::{Permit, permit};
+pub use permit::permit;
 pub use scope::{Narrow, Scope};
 pub use settings::{Mode, Ms, Settings};
 pub use watch::Watch;

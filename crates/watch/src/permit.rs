@@ -7,18 +7,15 @@ use plumb_model::plan::{Action, Plan};
 
 use crate::{Refusal, Repair};
 
-/// What a plan will do.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Permit {
-    /// The objects that it changes.
-    pub changes: BTreeSet<ObjectKey>,
-}
-
-/// Lets a plan pass that does what the repair may do.
+/// Lets a plan pass that does what the repair may do. The objects that it changes.
 ///
 /// # Errors
 /// If it does more.
-pub fn permit(plan: &Plan, repair: &Repair, allow_destroy: bool) -> Result<Permit, Refusal> {
+pub fn permit(
+    plan: &Plan,
+    repair: &Repair,
+    allow_destroy: bool,
+) -> Result<BTreeSet<ObjectKey>, Refusal> {
     let all = plan.changes.iter().map(|(key, it)| (key, it.action));
     let changed = |it: &(&ObjectKey, Action)| !matches!(it.1, Action::Keep | Action::Read);
     let changes: Vec<(&ObjectKey, Action)> = all.filter(changed).collect();
@@ -41,7 +38,7 @@ pub fn permit(plan: &Plan, repair: &Repair, allow_destroy: bool) -> Result<Permi
     if needs > repair.changes_max {
         return Err(Refusal::Budget { needs, left: repair.changes_max });
     }
-    Ok(Permit { changes: changes.into_iter().map(|it| it.0.clone()).collect() })
+    Ok(changes.into_iter().map(|it| it.0.clone()).collect())
 }
 
 #[cfg(test)]
@@ -87,7 +84,7 @@ mod tests {
         let replace = Action::Replace(ReplaceOrder::DeleteFirst);
         let mild = plan(&[("a.a", Action::Create), ("a.b", Action::Update), ("a.c", Action::Keep)]);
         let permitted = permit(&mild, &repair(false), false).expect("it may");
-        assert_eq!(permitted.changes, BTreeSet::from([key("a.a"), key("a.b")]));
+        assert_eq!(permitted, BTreeSet::from([key("a.a"), key("a.b")]));
         for harsh in [replace, Action::Delete, Action::Forget] {
             let harsh = plan(&[("a.a", Action::Create), ("a.b", harsh)]);
             let refused = permit(&harsh, &repair(false), false);

@@ -169,6 +169,7 @@ impl Session<'_> {
         let made = planning::make_seen(
             &self.engine,
             prepared,
+            &prepared.options,
             self.state,
             std::mem::take(seen),
             &self.screen,

@@ -4,9 +4,11 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::io::{self, Write as _};
 use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _, symlink};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use plumb_gitops::{Entry, escapes, is_safe_path, is_state_file};
+
+use crate::files::replace_durably;
 
 use super::git::{FileKind, TreeFile, View};
 
@@ -198,21 +200,7 @@ fn read_manifest(path: &Path) -> Result<Manifest, String> {
 
 fn write_manifest(path: &Path, manifest: &Manifest) -> Result<(), String> {
     let text = serde_json::to_vec_pretty(manifest).map_err(|error| error.to_string())?;
-    replace(path, &text).map_err(|error| at(path, &error))
-}
-
-/// Writes a file so that it is there in full or not at all.
-pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    let beside: PathBuf = path.with_extension("new");
-    let mut open = fs::OpenOptions::new();
-    let mut file = open.write(true).create(true).truncate(true).mode(0o600).open(&beside)?;
-    file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(&beside, path)?;
-    match path.parent() {
-        Some(folder) => fs::File::open(folder)?.sync_all(),
-        None => Ok(()),
-    }
+    replace_durably(path, &text).map_err(|error| at(path, &error))
 }
 
 fn at(path: &Path, error: &io::Error) -> String {

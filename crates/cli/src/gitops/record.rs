@@ -6,7 +6,7 @@ use std::path::Path;
 use plumb_gitops::{Memory, Time};
 use serde::{Deserialize, Serialize};
 
-use super::checkout::replace;
+use crate::files::replace_durably;
 
 /// Older entries are let go.
 const HISTORY_MAX: usize = 1000;
@@ -97,6 +97,6 @@ impl Record {
         let surplus = self.history.len().saturating_sub(HISTORY_MAX);
         self.history.drain(..surplus);
         let bytes = serde_json::to_vec_pretty(self).map_err(|error| error.to_string())?;
-        replace(path, &bytes).map_err(|error| format!("{}: {error}", path.display()))
+        replace_durably(path, &bytes).map_err(|error| format!("{}: {error}", path.display()))
     }
 }

@@ -38,6 +38,13 @@ pub(crate) struct ReportFlags {
 }
 
 impl ReportFlags {
+    /// Whether a report is asked for.
+    pub(crate) fn any(&self) -> bool {
+        let options =
+            [&self.markdown, &self.gitlab_report, &self.junit_xml, &self.diagnostics.sarif];
+        options.iter().any(|it| it.is_some())
+    }
+
     /// The reports that go to standard output.
     pub(crate) fn to_stdout(&self) -> usize {
         let options =

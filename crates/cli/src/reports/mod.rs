@@ -83,6 +83,11 @@ impl Reports {
         self.gathered.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Whether somebody is to be told anything.
+    fn wanted(&self) -> bool {
+        self.flags.any() || self.runner.is_some()
+    }
+
     /// A plan was made.
     pub(crate) fn planned(
         &self,
@@ -92,6 +97,9 @@ impl Reports {
         mode: PlanMode,
         notes: &[Diagnostic],
     ) {
+        if !self.wanted() {
+            return;
+        }
         let schemas = context.schemas();
         let relevant = planning::relevant(&prepared.program, plan);
         let sources = place::in_repository(&prepared.loaded.sources, &context.env);
@@ -122,7 +130,9 @@ impl Reports {
 
     /// A plan was carried out; the checks were asked again.
     pub(crate) fn applied(&self, checks: &[CheckResult]) {
-        self.gathered().checks = Some(checks.to_vec());
+        if self.wanted() {
+            self.gathered().checks = Some(checks.to_vec());
+        }
     }
 
     /// It was looked for drift.
@@ -145,10 +155,22 @@ impl Reports {
 
     /// Writes all of them. The exit code of the process, given that of the work.
     pub(crate) fn finish(&self, context: &Context, code: i32) -> i32 {
+        let mut errors = Diagnostics::new();
+        if self.wanted() {
+            self.write(context, code, &mut errors);
+        }
+        errors.extend(context.ui.close_events().err().into_iter().flatten());
+        if errors.is_empty() {
+            return code;
+        }
+        context.ui.diagnostics(&errors);
+        if code == INTERRUPTED { code } else { 1 }
+    }
+
+    fn write(&self, context: &Context, code: i32, errors: &mut Diagnostics) {
         let (said, sources) = context.ui.said();
         let sources = place::in_repository(&sources, &context.env);
         let gathered = self.gathered();
-        let mut errors = Diagnostics::new();
         let mut write = |to: &Option<String>, text: &dyn Fn() -> Option<String>| {
             let Some(path) = to.as_deref() else { return };
             match (path, text()) {
@@ -174,7 +196,6 @@ impl Reports {
             Some(checks_junit(gathered.checks.as_deref().unwrap_or_default(), &now()))
         });
         write(&self.flags.diagnostics.sarif, &|| Some(sarif_diagnostics(&said, &sources, VERSION)));
-        errors.extend(context.ui.close_events().err().into_iter().flatten());
         if let Some(runner) = &self.runner {
             let mut summary = problems(github::SUMMARY_BYTES_MAX / 4);
             summary += planned.map(|it| it.summary.as_str()).unwrap_or_default();
@@ -186,11 +207,6 @@ impl Reports {
             let outputs = runner.outputs(&outputs(&gathered, code));
             errors.extend(outputs.err().into_iter().flatten());
         }
-        if errors.is_empty() {
-            return code;
-        }
-        context.ui.diagnostics(&errors);
-        if code == INTERRUPTED { code } else { 1 }
     }
 }
 

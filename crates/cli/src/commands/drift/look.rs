@@ -50,20 +50,21 @@ pub(crate) async fn look(
     interrupt: &Interrupt,
 ) -> Result<Option<Looked>, Diagnostics> {
     debug_assert!(!prepared.options.drift_only, "a look is at everything");
-    let made = planning::make_seen(engine, prepared, state, seen, observer, interrupt).await?;
-    let Some(outcome) = made else { return Ok(None) };
+    let options = &prepared.options;
+    let made =
+        planning::make_seen(engine, prepared, options, state, seen, observer, interrupt).await?;
+    let Some(mut outcome) = made else { return Ok(None) };
     let foreign = match wanted.foreign {
         Some(known) => known.to_vec(),
         None => beside(engine, state, &outcome).await?,
     };
     // The same without looking: what the configuration asks for by itself.
-    let unseen = Prepared {
-        options: Options { skip_refresh: true, ..prepared.options.clone() },
-        ..prepared.clone()
-    };
-    let seen = outcome.seen.clone();
-    let made = planning::make_seen(engine, &unseen, state, seen, observer, interrupt).await?;
-    let Some(pending) = made else { return Ok(None) };
+    let unseen = Options { skip_refresh: true, ..options.clone() };
+    let seen = std::mem::take(&mut outcome.seen);
+    let made =
+        planning::make_seen(engine, prepared, &unseen, state, seen, observer, interrupt).await?;
+    let Some(PlanOutcome { planned: pending, seen }) = made else { return Ok(None) };
+    outcome.seen = seen;
     let now = planning::seconds_now();
     let accepts = prepared.loaded.root().map(|it| it.accepts.as_slice()).unwrap_or_default();
     let report = classify(Input {
@@ -71,7 +72,7 @@ pub(crate) async fn look(
         schemas: engine.schemas(),
         state,
         plan: &outcome.planned.plan,
-        pending: &pending.planned.plan,
+        pending: &pending.plan,
         seen: &outcome.seen,
         foreign: &foreign,
         accepts,

@@ -10,22 +10,20 @@ use std::sync::Arc;
 use plumb_diag::{Diagnostic, Diagnostics};
 use plumb_drift::{DriftReport, Previous};
 use plumb_engine::{Observer, Silent};
-use plumb_model::Target;
 use plumb_model::question::Observations;
-use plumb_planner::PlanMode;
 use plumb_report::{
     drift_json, drift_junit, drift_markdown, drift_prometheus, drift_sarif, drift_text,
     read_previous,
 };
 
-use crate::args::{BackupFlags, PlanFlags};
+use crate::args::BackupFlags;
 use crate::context::{Context, store_error};
-use crate::planning::{self, Asked, Prepared};
+use crate::planning::{self, Prepared};
 use crate::reports::COMMENT_BYTES_MAX;
 use crate::variables::Typed;
 use crate::{INTERRUPTED, VERSION, files, html};
 
-pub(crate) use args::DriftArgs;
+pub(crate) use args::{DriftArgs, LookFlags};
 pub(crate) use look::{Looked, Wanted, look};
 
 /// Tells what moved away.
@@ -34,7 +32,7 @@ pub(crate) async fn drift(
     args: &DriftArgs,
     typed: &[Typed],
 ) -> Result<i32, Diagnostics> {
-    let excluded = excluded(&args.exclude)?;
+    let excluded = args.look.excluded()?;
     let until = accept::last_day(args.expires.as_deref(), chrono::Utc::now().date_naive())?;
     if !args.accept.is_empty() && args.reason.as_deref().is_none_or(|it| it.trim().is_empty()) {
         let detail = "Whoever reads this later needs to know why the drift was let be: say it \
@@ -42,31 +40,19 @@ pub(crate) async fn drift(
         return Err(vec![Diagnostic::error("Missing reason", detail)]);
     }
     let previous = previous(args.previous.as_deref())?;
-    let flags = PlanFlags {
-        target: args.target.clone(),
-        parallelism: args.parallelism,
-        ..PlanFlags::default()
-    };
-    let asked = Asked {
-        verb: "plan",
-        flags: &flags,
-        mode: PlanMode::Normal,
-        typed,
-        input: context.may_ask(args.vars.input) && !to_stdout(args),
-        state: args.state.as_deref(),
-    };
-    let prepared = planning::prepare(context, &asked)?;
-    let engine = context.engine_reading_whole(args.parallelism);
+    let input = context.may_ask(args.look.vars.input) && !to_stdout(args);
+    let prepared = args.look.prepare(context, typed, input)?;
+    let engine = context.engine_reading_whole(args.look.parallelism);
     let schemas = engine.schemas().clone();
     let store = context.store(&prepared.backend, &BackupFlags::default(), schemas);
     let (state, _) = store.read_only().map_err(|it| vec![store_error(&it)])?;
     let interrupt = planning::interrupts();
     let observer: Arc<dyn Observer> = Arc::new(Silent);
     let wanted = Wanted {
-        ignored: &args.ignore,
+        ignored: &args.look.ignore,
         excluded: &excluded,
         previous: &previous,
-        foreign: (args.foreign == Some(false)).then_some(&[]),
+        foreign: (args.look.foreign == Some(false)).then_some(&[]),
     };
     let seen = Observations::new();
     let looked = look(&engine, &prepared, &state, seen, wanted, &observer, &interrupt).await?;
@@ -94,15 +80,6 @@ fn code(report: &DriftReport, detailed: bool) -> i32 {
     let drift = if report.has_drift() { 2 } else { 0 };
     let pending = if detailed && !report.pending.is_empty() { 4 } else { 0 };
     drift + pending
-}
-
-fn excluded(texts: &[String]) -> Result<Vec<Target>, Diagnostics> {
-    let parsed = texts.iter().map(|text| {
-        text.parse::<Target>().map_err(|error| {
-            vec![Diagnostic::error(format!("Invalid exclude {text:?}"), format!("{error}."))]
-        })
-    });
-    parsed.collect()
 }
 
 /// What an earlier run found. A first run has none.

@@ -4,7 +4,8 @@ use clap::Args;
 use plumb_diag::{Diagnostic, Diagnostics};
 use plumb_watch::{Mode, Settings};
 
-use crate::args::{BackupFlags, VarFlags, ViewFlags};
+use crate::args::{BackupFlags, ViewFlags};
+use crate::commands::drift::LookFlags;
 use crate::context::duration;
 use crate::planning;
 
@@ -43,29 +44,11 @@ pub(crate) struct WatchArgs {
     /// Read the secret of the webhook from this file
     #[arg(long, value_name = "PATH")]
     pub(crate) webhook_secret_file: Option<String>,
-    /// Limit the watch to the given module, resource, or resource instance. May be given more than once
-    #[arg(long, value_name = "RESOURCE")]
-    pub(crate) target: Vec<String>,
-    /// Leave out the given module, resource, or resource instance. May be given more than once
-    #[arg(long, value_name = "RESOURCE")]
-    pub(crate) exclude: Vec<String>,
-    /// Let the drift at this address not count; "*" stands for any text. May be given more than once
-    #[arg(long, value_name = "ADDRESS")]
-    pub(crate) ignore: Vec<String>,
-    /// Do not look for what stands beside our objects (-foreign=false)
-    #[arg(long, value_name = "BOOL")]
-    pub(crate) foreign: Option<bool>,
-    /// Limit the number of concurrent operations
-    #[arg(long, value_name = "N", default_value_t = 10)]
-    pub(crate) parallelism: usize,
+    #[command(flatten)]
+    pub(crate) look: LookFlags,
     /// Produce output in a machine-readable JSON format
     #[arg(long)]
     pub(crate) json: bool,
-    #[command(flatten)]
-    pub(crate) vars: VarFlags,
-    /// Path to the state file, "terraform.tfstate" unless said otherwise
-    #[arg(long, value_name = "PATH")]
-    pub(crate) state: Option<String>,
     #[command(flatten)]
     pub(crate) backup: BackupFlags,
     #[command(flatten)]

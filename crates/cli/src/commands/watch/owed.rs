@@ -3,11 +3,13 @@
 //! wants and has not asked for yet.
 
 use std::collections::BTreeSet;
-use std::io::{self, Write};
+use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use plumb_model::addr::{Addr, ObjectKey};
 use serde::{Deserialize, Serialize};
+
+use crate::files::replace_durably;
 
 /// As it is stored, beside the state.
 #[derive(Debug, Deserialize, Serialize)]
@@ -63,11 +65,5 @@ pub(crate) fn write(
         configuration: configuration.into(),
         objects: current.map(|it| it.addr.to_string()).collect(),
     };
-    let next = path.with_extension("repair.new");
-    let mut file = std::fs::File::create(&next)?;
-    file.write_all(&serde_json::to_vec(&stored)?)?;
-    file.sync_all()?;
-    std::fs::rename(&next, path)?;
-    let folder = path.parent().filter(|it| !it.as_str().is_empty()).unwrap_or(Utf8Path::new("."));
-    std::fs::File::open(folder)?.sync_all()
+    replace_durably(path.as_std_path(), &serde_json::to_vec(&stored)?)
 }

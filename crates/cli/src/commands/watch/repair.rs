@@ -4,11 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use plumb_engine::{Applied, ApplyRequest, Interrupt, Notice, Observer, PlanOutcome};
+use plumb_engine::{Applied, ApplyRequest, Interrupt, Notice, Observer};
 use plumb_lang::Inputs;
 use plumb_model::Target;
 use plumb_model::addr::{Mode, ObjectKey};
-use plumb_model::event::{Intended, Intent, Remote};
+use plumb_model::event::Remote;
 use plumb_model::question::{Answer, Observations, QuestionKey};
 use plumb_model::state::State;
 use plumb_planner::Options;
@@ -18,7 +18,7 @@ use plumb_watch::{Outcome, Repair, Repaired, permit};
 use super::owed;
 use super::sight::{Sight, first, holder_text};
 use crate::context::store_error;
-use crate::planning::{self, Prepared};
+use crate::planning;
 
 impl Sight {
     /// Repairs.
@@ -42,6 +42,7 @@ impl Sight {
             drop(lease);
             return Outcome::Stale;
         }
+        self.prepared.run = planning::random();
         let outcome = self.carry_out(repair, allow_destroy, state, lease, screen, interrupt).await;
         let touched = match &outcome {
             Outcome::Made(made) => made.touched.clone(),
@@ -60,9 +61,10 @@ impl Sight {
         screen: &Arc<dyn Observer>,
         interrupt: &Interrupt,
     ) -> Outcome {
-        let prepared = self.for_repair(repair);
+        let (prepared, options) = (&self.prepared, self.options_for(repair));
         let seen = remembered(&state, &self.seen, &repair.objects);
-        let made = planning::make_seen(&self.engine, &prepared, &state, seen, screen, interrupt);
+        let made =
+            planning::make_seen(&self.engine, prepared, &options, &state, seen, screen, interrupt);
         let outcome = match made.await {
             Ok(Some(outcome)) => outcome,
             Ok(None) => return Outcome::Failed("it was interrupted".into()),
@@ -76,18 +78,17 @@ impl Sight {
         let note = |objects: &BTreeSet<ObjectKey>| {
             owed::write(&path, &state.lineage, &self.configuration, objects)
         };
-        if let Err(error) = note(&permitted.changes) {
+        if let Err(error) = note(&permitted) {
             return Outcome::Failed(format!("{path} cannot be written: {error}").into());
         }
         let listener = Arc::new(Listener { screen: screen.clone(), failed: Mutex::default() });
         let observer: Arc<dyn Observer> = listener.clone();
         let inputs =
             Inputs { apply_time: Some(planning::seconds_now()), ..prepared.inputs.clone() };
-        let PlanOutcome { planned, seen } = outcome;
         let request = ApplyRequest {
             program: &prepared.program,
             inputs: &inputs,
-            outcome: PlanOutcome { planned, seen },
+            outcome,
             state: state.clone(),
         };
         let applied = self.engine.apply(request, &mut lease, &observer, interrupt).await;
@@ -97,7 +98,6 @@ impl Sight {
         let mut failures = listener.failures();
         for it in &errors {
             let key = permitted
-                .changes
                 .iter()
                 .find(|key| it.address.as_deref() == Some(key.to_string().as_str()));
             if let Some(key) = key {
@@ -105,7 +105,7 @@ impl Sight {
             }
         }
         let undone = undone(&applied);
-        let mut owed = permitted.changes.clone();
+        let mut owed = permitted.clone();
         owed.retain(|it| failures.contains_key(it) || undone.contains(it));
         if failures.is_empty() && !errors.is_empty() {
             // It is about all of it, such as a disk that is full.
@@ -113,23 +113,21 @@ impl Sight {
             failures.extend(repair.objects.iter().map(|it| (it.clone(), why.clone())));
         }
         let _ = note(&owed);
-        let begun = permitted.changes.iter().filter(|it| !not_begun(&applied).contains(it));
+        let begun = permitted.iter().filter(|it| !not_begun(&applied).contains(it));
         Outcome::Made(Repaired {
             changes: u32::try_from(begun.count()).unwrap_or(u32::MAX),
-            touched: permitted.changes,
+            touched: permitted,
             failed: failures,
             owed,
         })
     }
 
-    fn for_repair(&self, repair: &Repair) -> Prepared {
+    fn options_for(&self, repair: &Repair) -> Options {
         let targets = match repair.resume {
             true => repair.objects.iter().map(|it| Target::Resource(it.addr.clone())).collect(),
             false => self.prepared.options.targets.clone(),
         };
-        let options =
-            Options { drift_only: !repair.resume, targets, ..self.prepared.options.clone() };
-        Prepared { options, run: planning::random(), ..self.prepared.clone() }
+        Options { drift_only: !repair.resume, targets, ..self.prepared.options.clone() }
     }
 }
 
@@ -140,16 +138,8 @@ fn not_begun(applied: &Applied) -> BTreeSet<&ObjectKey> {
 
 /// Not done, as far as anybody knows.
 fn undone(applied: &Applied) -> BTreeSet<ObjectKey> {
-    let doubts = applied.state.in_doubt.values().map(about);
+    let doubts = applied.state.in_doubt.values().map(|it| it.action.key());
     not_begun(applied).into_iter().cloned().chain(doubts).collect()
-}
-
-/// The object that a call is for.
-fn about(intent: &Intent) -> ObjectKey {
-    match &intent.action {
-        Intended::Create { addr, .. } | Intended::Update { addr } => addr.current(),
-        Intended::Delete { key } => key.clone(),
-    }
 }
 
 /// What was seen, but only these objects are looked at anew. All others count as they are
@@ -157,7 +147,7 @@ fn about(intent: &Intent) -> ObjectKey {
 /// and is neither set back nor taken over into the state.
 fn remembered(state: &State, seen: &Observations, objects: &BTreeSet<ObjectKey>) -> Observations {
     let mut res = seen.clone();
-    let doubts: BTreeSet<ObjectKey> = state.in_doubt.values().map(about).collect();
+    let doubts: BTreeSet<ObjectKey> = state.in_doubt.values().map(|it| it.action.key()).collect();
     res.retain(|it, _| match it {
         QuestionKey::Current(key) => !objects.contains(key) && !doubts.contains(key),
         QuestionKey::Made(_) => false,

@@ -3,14 +3,13 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use plumb_diag::{Diagnostic, Diagnostics};
+use plumb_diag::Diagnostics;
 use plumb_drift::{DriftReport, Previous};
 use plumb_engine::{Engine, Interrupt, Observer, Providers, Silent};
 use plumb_model::Target;
 use plumb_model::addr::{ObjectKey, ProviderAddr};
 use plumb_model::question::{Answer, Observations, QuestionKey};
 use plumb_model::state::State;
-use plumb_planner::PlanMode;
 use plumb_provider::Foreign;
 use plumb_state::{LocalStore, LockInfo, StoreError};
 use plumb_watch::{NotLooked, Scope};
@@ -18,10 +17,9 @@ use sha2::{Digest, Sha256};
 
 use super::args::WatchArgs;
 use super::disk::{Marks, marks};
-use crate::args::PlanFlags;
 use crate::commands::drift::{Looked, Wanted, look};
 use crate::context::{Context, store_error};
-use crate::planning::{self, Asked, Prepared};
+use crate::planning::{self, Prepared};
 use crate::variables::Typed;
 
 /// What is known.
@@ -53,9 +51,9 @@ impl Sight {
         args: &WatchArgs,
         typed: &[Typed],
     ) -> Result<Sight, Diagnostics> {
-        let prepared = prepare(context, args, typed)?;
+        let prepared = args.look.prepare(context, typed, false)?;
         // What the configuration leaves out is looked at as well.
-        let engine = context.engine_reading_whole(args.parallelism);
+        let engine = context.engine_reading_whole(args.look.parallelism);
         let store = context.store(&prepared.backend, &args.backup, engine.schemas().clone());
         let mut sight = Sight {
             configuration: digest(&prepared),
@@ -69,9 +67,9 @@ impl Sight {
             broken: None,
             foreign: None,
             previous: Previous::default(),
-            surveys: args.foreign != Some(false),
-            excluded: targets(&args.exclude)?,
-            ignored: args.ignore.clone(),
+            surveys: args.look.foreign != Some(false),
+            excluded: args.look.excluded()?,
+            ignored: args.look.ignore.clone(),
             state_marks: Marks::default(),
         };
         sight.read_state().map_err(|it| vec![store_error(&it)])?;
@@ -86,7 +84,7 @@ impl Sight {
         args: &WatchArgs,
         typed: &[Typed],
     ) -> Result<(), Diagnostics> {
-        match prepare(context, args, typed) {
+        match args.look.prepare(context, typed, false) {
             Ok(prepared) => {
                 let schemas = self.engine.schemas().clone();
                 self.store = context.store(&prepared.backend, &args.backup, schemas);
@@ -109,7 +107,7 @@ impl Sight {
     /// The files that the configuration comes from, as they look now.
     pub(crate) fn configuration_marks(&self, args: &WatchArgs) -> Marks {
         let folders = self.prepared.loaded.folders.keys().map(|it| &**it);
-        marks(folders, args.vars.var_file.iter().map(String::as_str))
+        marks(folders, args.look.vars.var_file.iter().map(String::as_str))
     }
 
     /// Whether the state on disk is another than the one that is known.
@@ -209,37 +207,6 @@ impl Sight {
             QuestionKey::Import(..) | QuestionKey::File(_) | QuestionKey::Fact { .. } => true,
         });
     }
-}
-
-fn prepare(context: &Context, args: &WatchArgs, typed: &[Typed]) -> Result<Prepared, Diagnostics> {
-    let flags = PlanFlags {
-        target: args.target.clone(),
-        parallelism: args.parallelism,
-        ..PlanFlags::default()
-    };
-    let asked = Asked {
-        verb: "plan",
-        flags: &flags,
-        mode: PlanMode::Normal,
-        typed,
-        input: false,
-        state: args.state.as_deref(),
-    };
-    planning::prepare(context, &asked)
-}
-
-fn targets(texts: &[String]) -> Result<Vec<Target>, Diagnostics> {
-    let mut errors = Diagnostics::new();
-    let parsed = texts.iter().filter_map(|text| match text.parse::<Target>() {
-        Ok(it) => Some(it),
-        Err(error) => {
-            let summary = format!("Invalid exclude {text:?}");
-            errors.push(Diagnostic::error(summary, format!("{error}.")));
-            None
-        }
-    });
-    let res = parsed.collect();
-    if errors.is_empty() { Ok(res) } else { Err(errors) }
 }
 
 /// Of everything that the configuration was read from.

@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::json;
 
 use super::http::{Api, ApiError};
-use super::{ForgeSettings, Light, News, Thread, plain_comment};
+use super::{ForgeSettings, Light, News, Thread, plain_comment, request};
 
 pub(super) fn headers(token: &str) -> Vec<(&'static str, String)> {
     vec![
@@ -48,11 +48,7 @@ pub(super) async fn thread(
     let number = match it.thread {
         Some(number) => Some(number),
         None => match api.get(&repo(it, &["commits", commit, "pulls"]), &[]).await {
-            Ok(found) => {
-                let found = found.as_array().cloned().unwrap_or_default();
-                let open = found.iter().find(|it| it["state"] == "open");
-                open.or(found.first()).and_then(|it| it["number"].as_u64())
-            }
+            Ok(found) => request(&found, "open", "number"),
             // It may not be visible to the token.
             Err(error) if matches!(error.status(), Some(403 | 404 | 409 | 422)) => None,
             Err(error) => return Err(error),

@@ -4,7 +4,7 @@ use reqwest::Method;
 use serde_json::{Value, json};
 
 use super::http::{Api, ApiError};
-use super::{ForgeSettings, Light, News, Thread, plain_comment};
+use super::{ForgeSettings, Light, News, Thread, plain_comment, request};
 
 pub(super) fn headers(token: &str) -> Vec<(&'static str, String)> {
     vec![("private-token", token.to_owned())]
@@ -54,11 +54,7 @@ pub(super) async fn thread(
         None => {
             let path = project(it, &["repository", "commits", commit, "merge_requests"]);
             match api.get(&path, &[]).await {
-                Ok(found) => {
-                    let found = found.as_array().cloned().unwrap_or_default();
-                    let open = found.iter().find(|it| it["state"] == "opened");
-                    open.or(found.first()).and_then(|it| it["iid"].as_u64())
-                }
+                Ok(found) => request(&found, "opened", "iid"),
                 Err(error) if matches!(error.status(), Some(403 | 404)) => None,
                 Err(error) => return Err(error),
             }

@@ -122,6 +122,14 @@ fn plain_comment(it: &Value) -> Option<(Vec<String>, &str)> {
     Some((vec![it["id"].as_u64()?.to_string()], it["body"].as_str()?))
 }
 
+/// The number of the request to comment on, of those that a forge lists for a commit: the first that
+/// is open, else the first.
+fn request(found: &Value, open: &str, number: &str) -> Option<u64> {
+    let found = found.as_array()?;
+    let open = found.iter().find(|it| it["state"] == open);
+    open.or(found.first())?[number].as_u64()
+}
+
 /// Tells a forge.
 pub(super) struct Forge {
     settings: ForgeSettings,
