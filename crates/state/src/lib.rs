@@ -4,6 +4,7 @@
 //! journal beside it, one line each event, and is folded into the next snapshot. It does not know
 //! plans, providers or the language.
 
+pub mod backend;
 mod disk;
 pub mod history;
 pub mod journal;

@@ -130,6 +130,26 @@ pub enum StoreError {
         /// Which.
         path: Utf8PathBuf,
     },
+    /// The lock is somebody else's by now: this process slept through its lease, or a person broke
+    /// the lock. What it does from here on would count for nothing.
+    #[error("the lock on `{name}` was lost")]
+    Fenced {
+        /// Which state.
+        name: String,
+        /// How that came to light.
+        detail: String,
+    },
+    /// Where the state is kept did not do what it was asked to.
+    #[error("cannot {what} `{name}`")]
+    Remote {
+        /// `read the state at`, `write the state to`, `lock`.
+        what: &'static str,
+        /// Which state.
+        name: String,
+        /// What it answered, or why it could not be asked.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
     /// Snapshot, journal and backup contradict each other: a person must look.
     #[error("{summary}")]
     Refused {
@@ -160,7 +180,11 @@ impl StoreError {
                  copy. Or move `{path}` away: the state file is then as it was before that run, \
                  and objects that the run made are unknown."
             )),
-            StoreError::Io { .. } | StoreError::Broken { .. } => None,
+            StoreError::Fenced { detail, .. } => Some(format!(
+                "{detail}\nNothing more was begun. What was done and could not be written down is \
+                 found by the next run, which looks for it."
+            )),
+            StoreError::Io { .. } | StoreError::Broken { .. } | StoreError::Remote { .. } => None,
         }
     }
 }
