@@ -45,5 +45,6 @@ print_env() {
   cat <<ENV
 export PLUMB_PG_CONN_STR='postgres://plumb:$password@localhost:$port/plumb?sslmode=disable'
 export PLUMB_PG_RIG=$rig
+export PLUMB_PG_BIN=$bin
 ENV
 }

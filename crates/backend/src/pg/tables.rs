@@ -74,15 +74,19 @@ pub(crate) async fn make(session: &Session, settings: &Settings) -> Result<(), T
     if missing.is_empty() && version == newest {
         return Ok(());
     }
-    if settings.skip_table && (version < newest || missing.iter().any(|it| it.is_table)) {
-        let file = "state/migrations/pg/0001_journal_and_locks.sql";
+    let lacks_theirs = missing.iter().any(|it| it.is_table);
+    if settings.skip_table && (lacks_theirs || version < newest) {
+        let theirs = lacks_theirs.then_some("the table states");
+        let ours = (version < newest).then_some("Plumb's tables plumb_…");
+        let lacks: Vec<&str> = theirs.into_iter().chain(ours).collect();
         return Err(Trouble::Refused {
             summary: "Tables of the state are missing".into(),
             detail: format!(
                 "`skip_table_creation` is set, but schema `{}` lacks {}. Have somebody who may \
-                 make tables leave the argument out once, or run `{file}` there by hand.",
+                 make tables leave the argument out once, or run the files in \
+                 `state/migrations/pg` there by hand.",
                 settings.schema,
-                if version < newest { "Plumb's tables plumb_…" } else { "the table states" }
+                lacks.join(" and ")
             ),
         });
     }
