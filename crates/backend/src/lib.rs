@@ -5,6 +5,8 @@
 //! understood, and that gives a [`Place`] for each workspace. What is written when is decided in
 //! `plumb-state`.
 
+pub mod worker;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
