@@ -27,6 +27,7 @@ use crate::{Configured, Mistake, Setting};
 use backend::PgBackend;
 use dial::Dial;
 use session::Session;
+pub(crate) use settings::ARGUMENTS;
 use settings::Settings;
 use tables::Tables;
 use trouble::Trouble;
