@@ -9,6 +9,7 @@ mod args;
 mod client;
 pub mod http;
 pub mod lease;
+pub mod s3;
 pub mod worker;
 
 use std::collections::BTreeMap;
