@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use crate::{Configured, Mistake, Setting, http, pg};
+use crate::{Configured, Mistake, Setting, http, pg, s3};
 
 /// Those that are not a local file.
-pub const KINDS: [&str; 2] = ["http", "pg"];
+pub const KINDS: [&str; 3] = ["http", "pg", "s3"];
 
 /// The arguments of a kind.
 pub fn arguments(kind: &str) -> Vec<&'static str> {
     match kind {
         "http" => http::KNOWN.to_vec(),
         "pg" => pg::ARGUMENTS.map(|it| it.0).to_vec(),
+        "s3" => s3::KNOWN.to_vec(),
         _ => Vec::new(),
     }
 }
@@ -24,6 +25,7 @@ pub fn configure(kind: &str, setting: &Setting) -> Result<Arc<dyn Configured>, V
     match kind {
         "http" => http::configure(setting),
         "pg" => pg::configure(setting),
+        "s3" => s3::configure(setting),
         _ => Err(vec![Mistake {
             argument: None,
             summary: "Unsupported backend type".into(),

@@ -11,6 +11,7 @@ pub mod http;
 mod kinds;
 pub mod lease;
 pub mod pg;
+pub mod s3;
 pub mod worker;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ use std::sync::Arc;
 use camino::{Utf8Path, Utf8PathBuf};
 use plumb_state::StoreError;
 use plumb_state::backend::{Backend, Place, Remote};
+use plumb_state::split::Split;
 
 pub use kinds::{KINDS, arguments, configure};
 
@@ -95,9 +97,5 @@ fn split(
     folder: &Utf8Path,
     name: String,
 ) -> Result<Box<dyn Backend>, StoreError> {
-    let _ = (remote, folder);
-    Err(StoreError::Refused {
-        summary: format!("`{name}` cannot be used yet"),
-        detail: String::new(),
-    })
+    Ok(Box::new(Split::new(remote, folder.to_owned(), name)))
 }

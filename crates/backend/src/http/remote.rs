@@ -12,7 +12,9 @@ use super::calls::{Repeat, Reply, Server};
 use super::config::Target;
 use super::notes::Notes;
 use crate::client::{Answer, Failure, md5};
-use crate::lease::{Lease, Note, Process};
+use plumb_state::lock::Process;
+
+use crate::lease::{Lease, Note};
 use crate::remote_error;
 use crate::worker::Worker;
 

@@ -8,6 +8,7 @@ mod backend;
 mod dial;
 mod dsn;
 mod lock;
+mod past;
 mod rows;
 mod session;
 mod settings;

@@ -176,7 +176,7 @@ fn info(id: &str) -> LockInfo {
 }
 
 fn fold<'a>(snapshot: &'a str, next: Option<&'a str>) -> Fold<'a> {
-    Fold { snapshot: snapshot.as_bytes(), serial: 1, mark: None, next, back_up: true }
+    Fold { snapshot: snapshot.as_bytes(), serial: 1, mark: None, next, back_up: Some(0) }
 }
 
 /// Snapshot and journal, as text.

@@ -74,12 +74,7 @@ pub(crate) fn initialize(
 }
 
 /// From one backend to another, or to other settings of the same.
-fn change(
-    context: &Context,
-    args: &InitArgs,
-    old: &Record,
-    new: &Home,
-) -> Result<(), Diagnostics> {
+fn change(context: &Context, args: &InitArgs, old: &Record, new: &Home) -> Result<(), Diagnostics> {
     if args.reconfigure {
         return Ok(());
     }

@@ -148,15 +148,19 @@ impl Context {
         let record = Record::read(self.data_dir())?;
         let Some(block) = block else {
             return match record.filter(|it| it.kind != "local") {
-                Some(it) => {
-                    Err(uninitialized(&format!("Unsetting the previously set backend {:?}", it.kind)))
-                }
+                Some(it) => Err(uninitialized(&format!(
+                    "Unsetting the previously set backend {:?}",
+                    it.kind
+                ))),
                 None => Ok(Home::Local(Local::default())),
             };
         };
         let given = given(block)?;
         let at = |found: Diagnostics| -> Diagnostics {
-            found.into_iter().map(|it| if it.span.is_some() { it } else { it.at(block.span) }).collect()
+            found
+                .into_iter()
+                .map(|it| if it.span.is_some() { it } else { it.at(block.span) })
+                .collect()
         };
         if &*block.kind == "local" {
             // Nothing has to be set up for files, so that nothing has to be initialized.
@@ -193,8 +197,5 @@ fn uninitialized(reason: &str) -> Diagnostics {
          the existing state along (-migrate-state) or leave it where it is (-reconfigure). Nothing was \
          changed."
     );
-    vec![Diagnostic::error(
-        "Backend initialization required, please run \"plumb init\"",
-        detail,
-    )]
+    vec![Diagnostic::error("Backend initialization required, please run \"plumb init\"", detail)]
 }

@@ -56,7 +56,8 @@ impl Record {
         let config = backend.get("config").and_then(Json::as_object).into_iter().flatten();
         let config = config.filter(|it| !it.1.is_null()).map(|(k, v)| (k.clone(), v.clone()));
         let given = backend.get("plumb_given").and_then(Json::as_array);
-        let given = given.map(|it| it.iter().filter_map(|it| Some(it.as_str()?.to_owned())).collect());
+        let given =
+            given.map(|it| it.iter().filter_map(|it| Some(it.as_str()?.to_owned())).collect());
         Ok(Some(Record { kind, config: config.collect(), given }))
     }
 

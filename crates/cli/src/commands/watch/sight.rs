@@ -18,8 +18,8 @@ use sha2::{Digest, Sha256};
 
 use super::args::WatchArgs;
 use super::disk::{Marks, marks};
-use crate::commands::drift::{Looked, Wanted, look};
 use crate::backend::Home;
+use crate::commands::drift::{Looked, Wanted, look};
 use crate::context::{Context, store_error};
 use crate::planning::{self, Prepared};
 use crate::variables::Typed;
