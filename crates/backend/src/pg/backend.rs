@@ -140,6 +140,11 @@ impl Backend for PgBackend {
     }
 
     fn lock(&mut self, info: &LockInfo) -> Result<Attempt, StoreError> {
+        if self.hold.key.is_some() {
+            // The server would count it twice, and one unlock would not free it.
+            let trouble = Trouble::Odd("this connection has locked it already".into());
+            return Err(trouble.told("lock", &self.place.name()));
+        }
         let info = info.clone();
         let tried = self.run("lock", async move |call: Call| {
             tables::make(&call.session, &call.common.settings).await?;
