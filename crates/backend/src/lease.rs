@@ -73,29 +73,6 @@ mod tests {
     }
 
     #[test]
-    fn only_a_process_of_this_machine_is_known_to_be_dead() {
-        let process = process();
-        assert!(process.is_dead("b", "pid:[1]", None));
-        assert!(process.is_dead("b", "pid:[1]", Some(101)), "its number was given to another one");
-        assert!(!process.is_dead("b", "pid:[1]", Some(100)));
-        assert!(!process.is_dead("another", "pid:[1]", None));
-        assert!(!process.is_dead("b", "pid:[2]", None));
-    }
-
-    #[test]
-    fn this_process_is_alive_and_a_child_that_ended_is_not() {
-        let this = Process::this().expect("procfs");
-        assert!(!this.is_gone());
-        let mut child = std::process::Command::new("sleep").arg("60").spawn().expect("sleep");
-        let started = started(child.id()).expect("running");
-        let other = Process { pid: child.id(), started, ..this };
-        assert!(!other.is_gone());
-        child.kill().expect("ours");
-        child.wait().expect("ours");
-        assert!(other.is_gone());
-    }
-
-    #[test]
     fn a_lease_is_forfeit_when_it_is_over_for_as_long_as_it_lasts() {
         let at = |second| Timestamp::from_second(second).expect("a time");
         let mut lease = Lease { process: process(), expires: Some(at(1000)), seconds: 60 };

@@ -17,7 +17,7 @@ use crate::context::{Context, store_error};
 
 pub(crate) use migrate::initialize;
 pub(crate) use record::Record;
-pub(crate) use setting::{Config, Overrides, configure, given};
+pub(crate) use setting::{Config, configure, given};
 
 /// Where one state is.
 #[derive(Clone)]

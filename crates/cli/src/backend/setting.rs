@@ -16,9 +16,6 @@ use crate::context::Context;
 /// Arguments of a backend by name; none of them null.
 pub(crate) type Config = BTreeMap<String, Json>;
 
-/// What was typed after `-backend-config`.
-pub(crate) type Overrides = Config;
-
 /// What a block says.
 pub(crate) fn given(block: &Block) -> Result<Config, Diagnostics> {
     let mut found = Vec::new();
@@ -50,7 +47,7 @@ fn plain(value: &Value) -> Option<Json> {
 }
 
 /// What was typed after `-backend-config`: assignments, and files of them.
-pub(crate) fn overrides(context: &Context, typed: &[String]) -> Result<Overrides, Diagnostics> {
+pub(crate) fn overrides(context: &Context, typed: &[String]) -> Result<Config, Diagnostics> {
     let mut config = Config::new();
     for it in typed {
         if let Some((name, value)) = it.split_once('=')

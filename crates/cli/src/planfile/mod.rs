@@ -253,10 +253,14 @@ pub(crate) fn read(
     }
     let saved: Saved =
         serde_json::from_str(&text).map_err(|error| bad(format!("{path} is damaged: {error}.")))?;
-    restore(saved, schemas).map_err(|why| bad(format!("{path} cannot be used: {why}.")))?
+    restore(context, saved, schemas).map_err(|why| bad(format!("{path} cannot be used: {why}.")))?
 }
 
-fn restore(saved: Saved, schemas: &Schemas) -> Result<Result<SavedPlan, Diagnostics>, String> {
+fn restore(
+    context: &Context,
+    saved: Saved,
+    schemas: &Schemas,
+) -> Result<Result<SavedPlan, Diagnostics>, String> {
     let contents = journal::read(saved.state.as_bytes()).map_err(|it| it.to_string())?;
     let header = contents.header.ok_or("the state in it is cut off")?;
     let mut state = State::replay(&contents.events).map_err(|it| it.to_string())?;
@@ -299,7 +303,10 @@ fn restore(saved: Saved, schemas: &Schemas) -> Result<Result<SavedPlan, Diagnost
         apply_time: None,
         seed: saved.seed,
     };
-    let home = saved.backend.home(context)?;
+    let home = match saved.backend.home(context) {
+        Ok(home) => home,
+        Err(diagnostics) => return Ok(Err(diagnostics)),
+    };
     let backend = Backend { home, workspace: saved.workspace.as_str().into() };
     let prepared = Prepared { loaded, program, inputs, options, backend, run: saved.run };
     Ok(Ok(SavedPlan { prepared, state, seen, digest: saved.digest }))

@@ -187,20 +187,3 @@ fn the_lock_of_another_program_is_not_broken() {
     let error = place.store.break_lock(&holder.id).expect_err("free");
     assert!(error.advice().expect("told").contains("is not locked"), "{error}");
 }
-
-#[test]
-fn dead_processes_are_told_from_living_ones() {
-    let this = crate::lock::Process::this().expect("procfs");
-    assert!(!this.is_gone());
-    let other = |change: fn(&mut crate::lock::Process)| {
-        let mut other = this.clone();
-        change(&mut other);
-        other
-    };
-    assert!(other(|it| it.started += 1).is_gone(), "the number is used again");
-    assert!(other(|it| it.pid = u32::MAX).is_gone());
-    let far = other(|it| (it.boot, it.pid) = ("elsewhere".into(), u32::MAX));
-    assert!(!far.is_gone(), "nobody can tell from here");
-    let inside = other(|it| (it.space, it.pid) = ("pid:[1]".into(), u32::MAX));
-    assert!(!inside.is_gone(), "in a container numbers mean something else");
-}
