@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::drifting::{Drift, finding};
+use crate::drifting::Drift;
 use crate::world::{World, busybox};
 
 const CONFIG: &str = r#"
@@ -118,8 +118,7 @@ fn what_is_accepted_does_not_count_until_it_expires() {
     let reason = "-reason=OPS-7: made smaller during the incident";
     world.ok(&["drift", "-accept=docker_container.a", reason, "-expires=2999-12-31"]);
     let accepted = drift(&world, &[]);
-    let expected = [finding("docker_container.a", "changed", "accepted")];
-    assert_eq!((accepted.code, accepted.found()), (0, expected.into()), "{}", accepted.report);
+    accepted.stands(0, "accepted", &[("docker_container.a", "changed")]);
     let block = &accepted.at("docker_container.a")["accepted"];
     assert_eq!(block["reason"], "OPS-7: made smaller during the incident");
     assert_eq!(block["until"], "2999-12-31");
@@ -132,9 +131,7 @@ fn what_is_accepted_does_not_count_until_it_expires() {
     let file = world.path().join("drift.plumb.hcl");
     let text = fs::read_to_string(&file).unwrap();
     fs::write(&file, text.replace("2999-12-31", "2020-02-02")).unwrap();
-    let expired = drift(&world, &[]);
-    let expected = [finding("docker_container.a", "changed", "expired")];
-    assert_eq!((expired.code, expired.found()), (2, expected.into()), "{}", expired.report);
+    drift(&world, &[]).stands(2, "expired", &[("docker_container.a", "changed")]);
     world.ok(&["apply", "-drift-only", "-auto-approve", "-no-color"]);
     assert_eq!(world.inspect("a", ".HostConfig.Memory"), (64 << 20).to_string());
     drift(&world, &["-detailed"]).counts(0, &[]);

@@ -8,6 +8,7 @@ mod calls;
 mod compute;
 mod drift;
 #[path = "../common/drifting.rs"]
+#[allow(dead_code, reason = "each test uses its part")]
 mod drifting;
 mod every;
 mod failures;
