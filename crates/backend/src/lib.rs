@@ -9,6 +9,7 @@ mod args;
 mod client;
 pub mod http;
 pub mod lease;
+pub mod pg;
 pub mod s3;
 pub mod worker;
 
@@ -17,7 +18,7 @@ use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use plumb_state::StoreError;
-use plumb_state::backend::{Backend, Place, Remote};
+use plumb_state::backend::Place;
 
 /// A configuration of a backend that was understood.
 pub trait Configured: Send + Sync {
@@ -84,17 +85,4 @@ fn own_folder(folder: &Utf8Path, parts: &[&str]) -> Utf8PathBuf {
     }
     let name: String = hash.finalize().iter().take(16).map(|it| format!("{it:02x}")).collect();
     folder.join(name)
-}
-
-/// A backend whose journal is in a folder of this machine.
-fn split(
-    remote: Box<dyn Remote>,
-    folder: &Utf8Path,
-    name: String,
-) -> Result<Box<dyn Backend>, StoreError> {
-    let _ = (remote, folder);
-    Err(StoreError::Refused {
-        summary: format!("`{name}` cannot be used yet"),
-        detail: String::new(),
-    })
 }

@@ -11,6 +11,7 @@ use std::sync::Arc;
 use camino::Utf8PathBuf;
 use plumb_state::StoreError;
 use plumb_state::backend::{Backend, Place, Remote};
+use plumb_state::split::Split;
 
 use crate::worker::Worker;
 use crate::{Configured, Mistake, Setting, mistake, own_folder, remote_error};
@@ -78,7 +79,7 @@ impl Place for Http {
     }
 
     fn connect(&self) -> Result<Box<dyn Backend>, StoreError> {
-        crate::split(self.remote()?, &self.folder, self.name())
+        Ok(Box::new(Split::new(self.remote()?, self.folder.clone(), self.name())))
     }
 }
 

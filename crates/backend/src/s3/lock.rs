@@ -135,7 +135,7 @@ impl Held {
         *self.known.lock().unwrap_or_else(|it| it.into_inner()) = known;
     }
 
-    pub(super) fn lose(&self, detail: String) {
+    fn lose(&self, detail: String) {
         self.learn(Known { lost: Some(detail), ..self.known() });
     }
 }
