@@ -3,6 +3,7 @@
 
 use jiff::Timestamp;
 use plumb_state::LockInfo;
+use plumb_state::lock::Process;
 use serde::{Deserialize, Serialize};
 
 /// Which process holds a lock, and how long that can be relied upon.
@@ -17,42 +18,6 @@ pub struct Lease {
     /// How long it is renewed for.
     #[serde(default)]
     pub seconds: u64,
-}
-
-/// A process that no other one is taken for, on any machine.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Process {
-    /// The machine's name.
-    pub host: String,
-    /// The process, as it is called in `space`.
-    pub pid: u32,
-    /// Names this run of the machine's kernel.
-    pub boot: String,
-    /// The namespace of process numbers: in another one (a container) they mean something else.
-    pub space: String,
-    /// When it started, in ticks since the machine did.
-    pub started: u64,
-}
-
-impl Process {
-    /// This process. None where the system does not tell.
-    pub fn this() -> Option<Process> {
-        let (boot, space) = here()?;
-        let pid = std::process::id();
-        let host = nix::unistd::gethostname().ok()?.to_string_lossy().into_owned();
-        Some(Process { host, pid, boot, space, started: started(pid)? })
-    }
-
-    /// Whether it is certain that this process is no more.
-    pub fn is_gone(&self) -> bool {
-        here().is_some_and(|(boot, space)| self.is_dead(&boot, &space, started(self.pid)))
-    }
-
-    /// Whether it is dead, on a machine that runs `boot`, where in `space` the process with its
-    /// number started at `started`. Of other machines and other spaces nothing is known.
-    pub fn is_dead(&self, boot: &str, space: &str, started: Option<u64>) -> bool {
-        self.boot == boot && self.space == space && started != Some(self.started)
-    }
 }
 
 impl Lease {
@@ -81,38 +46,24 @@ pub struct Note {
 impl Note {
     /// Understands what is written down. None if it is no lock.
     pub fn read(bytes: &[u8]) -> Option<Note> {
-        let value: serde_json::Value = serde_json::from_slice(bytes).ok()?;
+        let mut value: serde_json::Value = serde_json::from_slice(bytes).ok()?;
         // One that a later version wrote may not be understood: then nothing is known.
         let lease = value.get("Plumb").and_then(|it| Lease::deserialize(it).ok());
+        if lease.is_none() {
+            value.as_object_mut()?.remove("Plumb");
+        }
         let info = LockInfo::deserialize(&value).ok()?;
         Some(Note { info, lease })
     }
 
     /// Writes it down.
     pub fn write(&self) -> Vec<u8> {
+        // The lease says which process it is.
+        let process = self.info.process.clone().filter(|_| self.lease.is_none());
+        let info = LockInfo { process, ..self.info.clone() };
         // Text, numbers and nothing else: it cannot fail.
-        serde_json::to_vec(self).unwrap_or_default()
+        serde_json::to_vec(&Note { info, lease: self.lease.clone() }).unwrap_or_default()
     }
-}
-
-/// Which run of the kernel this is, and which namespace of process numbers.
-fn here() -> Option<(String, String)> {
-    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
-    let space = std::fs::read_link("/proc/self/ns/pid").ok()?;
-    Some((boot.trim().to_owned(), space.to_string_lossy().into_owned()))
-}
-
-/// When a process of this machine started. None if there is none.
-fn started(pid: u32) -> Option<u64> {
-    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
-    // The name, in parentheses, may hold anything.
-    let (_, rest) = stat.rsplit_once(')')?;
-    let mut fields = rest.split_ascii_whitespace();
-    // A zombie holds nothing any more.
-    if matches!(fields.next()?, "Z" | "X") {
-        return None;
-    }
-    fields.nth(18)?.parse().ok()
 }
 
 #[cfg(test)]
@@ -122,29 +73,6 @@ mod tests {
     fn process() -> Process {
         let (host, boot, space) = ("h".into(), "b".into(), "pid:[1]".into());
         Process { host, pid: 7, boot, space, started: 100 }
-    }
-
-    #[test]
-    fn only_a_process_of_this_machine_is_known_to_be_dead() {
-        let process = process();
-        assert!(process.is_dead("b", "pid:[1]", None));
-        assert!(process.is_dead("b", "pid:[1]", Some(101)), "its number was given to another one");
-        assert!(!process.is_dead("b", "pid:[1]", Some(100)));
-        assert!(!process.is_dead("another", "pid:[1]", None));
-        assert!(!process.is_dead("b", "pid:[2]", None));
-    }
-
-    #[test]
-    fn this_process_is_alive_and_a_child_that_ended_is_not() {
-        let this = Process::this().expect("procfs");
-        assert!(!this.is_gone());
-        let mut child = std::process::Command::new("sleep").arg("60").spawn().expect("sleep");
-        let started = started(child.id()).expect("running");
-        let other = Process { pid: child.id(), started, ..this };
-        assert!(!other.is_gone());
-        child.kill().expect("ours");
-        child.wait().expect("ours");
-        assert!(other.is_gone());
     }
 
     #[test]
@@ -170,6 +98,7 @@ mod tests {
         let text = String::from_utf8(note.write()).expect("text");
         let want = r#","Plumb":{"host":"h","pid":7,"boot":"b","space":"pid:[1]","started":100,"expires":"2026-11-23T22:35:34Z","seconds":60}}"#;
         assert!(text.ends_with(want), "{text}");
+        note.info.process = Some(process());
         assert_eq!(Note::read(text.as_bytes()), Some(note));
         let later = text.replace("\"pid\":7", "\"pid\":[7]");
         assert_eq!(Note::read(later.as_bytes()).map(|it| it.lease), Some(None));

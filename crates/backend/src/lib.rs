@@ -8,6 +8,7 @@
 mod args;
 mod client;
 pub mod http;
+mod kinds;
 pub mod lease;
 pub mod pg;
 pub mod s3;
@@ -18,7 +19,10 @@ use std::sync::Arc;
 
 use camino::{Utf8Path, Utf8PathBuf};
 use plumb_state::StoreError;
-use plumb_state::backend::Place;
+use plumb_state::backend::{Backend, Place, Remote};
+use plumb_state::split::Split;
+
+pub use kinds::{KINDS, arguments, configure};
 
 /// A configuration of a backend that was understood.
 pub trait Configured: Send + Sync {
@@ -85,4 +89,13 @@ fn own_folder(folder: &Utf8Path, parts: &[&str]) -> Utf8PathBuf {
     }
     let name: String = hash.finalize().iter().take(16).map(|it| format!("{it:02x}")).collect();
     folder.join(name)
+}
+
+/// A backend whose journal is in a folder of this machine.
+fn split(
+    remote: Box<dyn Remote>,
+    folder: &Utf8Path,
+    name: String,
+) -> Result<Box<dyn Backend>, StoreError> {
+    Ok(Box::new(Split::new(remote, folder.to_owned(), name)))
 }

@@ -154,28 +154,28 @@ pub(crate) struct PlanFlags {
 
 #[derive(Args, Debug, Default)]
 pub(crate) struct InitArgs {
-    /// Accepted for compatibility: the state stays where it is
+    /// Leave what was set up for the backend as it is (-backend=false)
     #[arg(long, value_name = "BOOL")]
     pub(crate) backend: Option<bool>,
-    /// Accepted for compatibility
+    /// Arguments of the backend that its block leaves out: 'NAME=VALUE', or a file of such lines
     #[arg(long, value_name = "CONFIG")]
     pub(crate) backend_config: Vec<String>,
     /// Accepted for compatibility: modules are read where they are
     #[arg(long, value_name = "BOOL")]
     pub(crate) get: Option<bool>,
-    /// Accepted for compatibility
+    /// Ask for what is not given (-input=false: fail instead)
     #[arg(long, value_name = "BOOL")]
     pub(crate) input: Option<bool>,
     /// Accepted for compatibility: providers are compiled in
     #[arg(long)]
     pub(crate) upgrade: bool,
-    /// Accepted for compatibility
+    /// Set up the backend anew, and leave the states where they are
     #[arg(long)]
     pub(crate) reconfigure: bool,
-    /// Accepted for compatibility
+    /// Copy the states to the new backend, after a question
     #[arg(long)]
     pub(crate) migrate_state: bool,
-    /// Accepted for compatibility
+    /// Copy the states to the new backend, without a question
     #[arg(long)]
     pub(crate) force_copy: bool,
     /// Accepted for compatibility

@@ -4,17 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use camino::Utf8PathBuf;
 use plumb_diag::{Diagnostic, Diagnostics};
 use plumb_engine::{Engine, Interrupt};
-use plumb_lang::config::Module;
-use plumb_lang::eval::{self, Constants};
 use plumb_model::schema::Schemas;
-use plumb_model::value::{Type, Value, convert};
 use plumb_provider::{Edge, Provider};
-use plumb_state::{Backup, Folder, LockInfo, Opened, Store, StoreError};
+use plumb_state::backend::Place;
+use plumb_state::{Backup, LockInfo, Opened, Store, StoreError};
 
 use crate::args::{BackupFlags, StateFlags};
+use crate::backend::Backend;
 use crate::reports::Reports;
 use crate::ui::Ui;
 
@@ -28,15 +26,6 @@ pub(crate) struct Context {
     pub(crate) started_in: String,
     /// What pipelines are told.
     pub(crate) reports: Reports,
-}
-
-/// Where the state of a configuration is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Backend {
-    /// The state file.
-    pub(crate) path: Utf8PathBuf,
-    /// The workspace.
-    pub(crate) workspace: Arc<str>,
 }
 
 /// Every provider that is compiled in.
@@ -109,71 +98,25 @@ impl Context {
         }
     }
 
-    /// Where the state is: as the option says, else as the backend of `module` says.
-    pub(crate) fn backend(
-        &self,
-        module: Option<&Module>,
-        state: Option<&str>,
-    ) -> Result<Backend, Diagnostics> {
-        let workspace = self.workspace();
-        if workspace.contains(['/', '\\']) || workspace.starts_with('.') {
-            let detail = format!("The workspace name {:?} is not valid.", &*workspace);
-            return Err(vec![Diagnostic::error("Invalid workspace name", detail)]);
-        }
-        let (mut path, mut dir) =
-            ("terraform.tfstate".to_owned(), "terraform.tfstate.d".to_owned());
-        if let Some(backend) = module.and_then(|it| it.backend.as_ref()) {
-            if &*backend.kind != "local" {
-                let detail = format!(
-                    "This version keeps the state in a local file only; the backend {:?} is not \
-                     supported yet.",
-                    &*backend.kind
-                );
-                let error = Diagnostic::error("Backend type not supported yet", detail);
-                return Err(vec![error.at(backend.span)]);
-            }
-            let mut found = Vec::new();
-            for it in backend.body.attributes() {
-                let value = eval::evaluate(&it.expr, &Constants, &mut found);
-                let text = convert(&value, &Type::String).unwrap_or(Value::NULL);
-                match (&*it.name.text, text.as_str()) {
-                    ("path", Some(text)) => path = text.to_owned(),
-                    ("workspace_dir", Some(text)) => dir = text.to_owned(),
-                    ("path" | "workspace_dir", None) => {}
-                    (name, _) => found.push(
-                        Diagnostic::error(
-                            "Unsupported argument",
-                            format!("An argument named {name:?} is not expected here."),
-                        )
-                        .at(it.name.span),
-                    ),
-                }
-            }
-            if found.iter().any(Diagnostic::is_error) {
-                return Err(found);
-            }
-        }
-        let path = match state {
-            Some(path) => path.to_owned(),
-            None if &*workspace == "default" => path,
-            None => format!("{dir}/{workspace}/terraform.tfstate"),
-        };
-        Ok(Backend { path: path.into(), workspace })
-    }
-
     /// The store of a backend.
     pub(crate) fn store(
         &self,
         backend: &Backend,
         backup: &BackupFlags,
         schemas: Arc<Schemas>,
-    ) -> Store {
+    ) -> Result<Store, Diagnostics> {
         let backup = match backup.backup.as_deref() {
             None => Backup::Beside,
             Some("-") => Backup::Off,
             Some(path) => Backup::At(path.into()),
         };
-        Store::new(Arc::new(Folder::new(backend.path.clone(), backup)), schemas)
+        let place = backend.home.place(&backend.workspace, backup);
+        Ok(Store::new(place.map_err(|it| vec![store_error(&it)])?, schemas))
+    }
+
+    /// The store at a place.
+    pub(crate) fn store_at(&self, place: Arc<dyn Place>) -> Store {
+        Store::new(place, self.schemas())
     }
 
     /// Opens a state under the lock, waiting for it as long as the options say.

@@ -44,6 +44,7 @@ running() { alive "$run/postgres.pid" && sql -c 'select 1' >/dev/null 2>&1; }
 print_env() {
   cat <<ENV
 export PLUMB_PG_CONN_STR='postgres://plumb:$password@localhost:$port/plumb?sslmode=disable'
+export PLUMB_PG_ADMIN='host=$run port=$port user=postgres dbname=postgres'
 export PLUMB_PG_RIG=$rig
 export PLUMB_PG_BIN=$bin
 ENV

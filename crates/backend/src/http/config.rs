@@ -8,7 +8,7 @@ use crate::args::Args;
 use crate::client::Tls;
 use crate::{Mistake, Setting};
 
-const KNOWN: [&str; 15] = [
+pub(crate) const KNOWN: [&str; 15] = [
     "address",
     "client_ca_certificate_pem",
     "client_certificate_pem",

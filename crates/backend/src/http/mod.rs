@@ -11,12 +11,12 @@ use std::sync::Arc;
 use camino::Utf8PathBuf;
 use plumb_state::StoreError;
 use plumb_state::backend::{Backend, Place, Remote};
-use plumb_state::split::Split;
 
 use crate::worker::Worker;
 use crate::{Configured, Mistake, Setting, mistake, own_folder, remote_error};
 use calls::{Server, bare};
 use config::Config;
+pub(crate) use config::KNOWN;
 use remote::HttpRemote;
 
 /// Understands a block `backend "http"`.
@@ -79,7 +79,7 @@ impl Place for Http {
     }
 
     fn connect(&self) -> Result<Box<dyn Backend>, StoreError> {
-        Ok(Box::new(Split::new(self.remote()?, self.folder.clone(), self.name())))
+        crate::split(self.remote()?, &self.folder, self.name())
     }
 }
 

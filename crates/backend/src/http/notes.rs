@@ -6,7 +6,7 @@ use std::io;
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::lease::Process;
+use plumb_state::lock::Process;
 
 /// A folder with a file for each lock that a process of this machine holds or asked for.
 #[derive(Clone, Debug)]

@@ -4,10 +4,11 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use plumb_state::backend::{Attempt, Backend, Fold, Held, Keep, Place, Stored};
+use plumb_state::backend::{Attempt, Backend, Fold, Held, Keep, Names, Place, Stored};
 use plumb_state::{LockInfo, StoreError};
 
 use super::lock::{self, Tried};
+use super::past;
 use super::rows::{self, At, Hold};
 use super::session::Session;
 use super::tables;
@@ -131,7 +132,19 @@ impl PgBackend {
 }
 
 impl Backend for PgBackend {
+    fn names(&self) -> Names {
+        let tables = &self.place.common.tables;
+        let name = self.place.name();
+        let of = |table: &str| format!("{name} ({table})");
+        Names { journal: of(&tables.journal), backup: Some(of(&tables.past)), state: name }
+    }
+
     fn lock(&mut self, info: &LockInfo) -> Result<Attempt, StoreError> {
+        if self.hold.key.is_some() {
+            // The server would count it twice, and one unlock would not free it.
+            let trouble = Trouble::Odd("this connection has locked it already".into());
+            return Err(trouble.told("lock", &self.place.name()));
+        }
         let info = info.clone();
         let tried = self.run("lock", async move |call: Call| {
             tables::make(&call.session, &call.common.settings).await?;
@@ -200,16 +213,11 @@ impl Backend for PgBackend {
 
     fn fold(&mut self, fold: Fold<'_>) -> Result<(), StoreError> {
         let (snapshot, serial) = (fold.snapshot.to_vec(), fold.serial);
-        let next = fold.next.map(str::to_owned);
+        let (next, back_up) = (fold.next.map(str::to_owned), fold.back_up);
         self.hold = self.run("write the state to", async move |call: Call| {
             // One transaction: no line has to say which journal counts.
-            let fold = Fold {
-                snapshot: &snapshot,
-                serial,
-                mark: None,
-                next: next.as_deref(),
-                back_up: false,
-            };
+            let fold =
+                Fold { snapshot: &snapshot, serial, mark: None, next: next.as_deref(), back_up };
             rows::fold(call.at(), &call.hold, fold).await
         })?;
         Ok(())
@@ -218,6 +226,27 @@ impl Backend for PgBackend {
     fn drop_journal(&mut self) -> Result<(), StoreError> {
         self.run("write the journal at", async |call: Call| {
             rows::drop_journal(call.at(), &call.hold).await
+        })
+    }
+
+    fn tell(&mut self, line: &str) {
+        let line = line.to_owned();
+        let _ = self.run("write the history of", async move |call: Call| {
+            past::tell(call.at(), &line).await
+        });
+    }
+
+    fn told(&mut self) -> Result<Vec<String>, StoreError> {
+        self.run("read the history of", async |call: Call| past::told(call.at()).await)
+    }
+
+    fn past(&mut self) -> Result<Vec<u64>, StoreError> {
+        self.run("read the snapshots of", async |call: Call| past::serials(call.at()).await)
+    }
+
+    fn past_snapshot(&mut self, serial: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        self.run("read a snapshot of", async move |call: Call| {
+            past::snapshot(call.at(), serial).await
         })
     }
 }

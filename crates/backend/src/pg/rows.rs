@@ -5,6 +5,7 @@ use plumb_state::backend::{Fold, Keep, Stored};
 use tokio_postgres::types::Type;
 
 use super::lock::{self, CREATION, is_held};
+use super::past;
 use super::session::Session;
 use super::tables::Tables;
 use super::trouble::Trouble;
@@ -154,6 +155,9 @@ pub(crate) async fn fold(at: At<'_>, hold: &Hold, fold: Fold<'_>) -> Result<Hold
             return Err(Trouble::Fenced(
                 "Somebody wrote the state in between, without its lock".into(),
             ));
+        }
+        if let Some(serial) = fold.back_up {
+            past::keep(at, serial).await?;
         }
         let sql = match now {
             Some(_) => {

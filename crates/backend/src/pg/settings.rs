@@ -17,7 +17,7 @@ pub(crate) struct Settings {
 }
 
 /// Arguments, and the variable that stands in for each.
-const ARGUMENTS: [(&str, &str); 5] = [
+pub(crate) const ARGUMENTS: [(&str, &str); 5] = [
     ("conn_str", "PG_CONN_STR"),
     ("schema_name", "PG_SCHEMA_NAME"),
     ("skip_schema_creation", "PG_SKIP_SCHEMA_CREATION"),

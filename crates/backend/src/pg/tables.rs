@@ -7,8 +7,10 @@ use super::settings::{Settings, quoted};
 use super::trouble::Trouble;
 
 /// Our tables' versions, each a file of SQL.
-const MIGRATIONS: [(i32, &str); 1] =
-    [(1, include_str!("../../../../state/migrations/pg/0001_journal_and_locks.sql"))];
+const MIGRATIONS: [(i32, &str); 2] = [
+    (1, include_str!("../../../../state/migrations/pg/0001_journal_and_locks.sql")),
+    (2, include_str!("../../../../state/migrations/pg/0002_history_and_past.sql")),
+];
 
 /// Two numbers, and so no state's lock: those have one.
 const MAKING: &str = "SELECT pg_advisory_xact_lock(1886153069, 1651535460)";
@@ -20,6 +22,8 @@ pub(crate) struct Tables {
     pub(crate) journal: String,
     pub(crate) torn: String,
     pub(crate) locks: String,
+    pub(crate) history: String,
+    pub(crate) past: String,
     migrations: String,
 }
 
@@ -29,6 +33,8 @@ pub(crate) struct There {
     pub(crate) states: bool,
     /// Journal and locks.
     pub(crate) ours: bool,
+    /// History and snapshots that were replaced.
+    pub(crate) past: bool,
 }
 
 impl Tables {
@@ -39,6 +45,8 @@ impl Tables {
             journal: table("plumb_journal"),
             torn: table("plumb_torn"),
             locks: table("plumb_locks"),
+            history: table("plumb_history"),
+            past: table("plumb_past"),
             migrations: table("plumb_migrations"),
         }
     }
@@ -46,12 +54,13 @@ impl Tables {
     /// Looks, without making anything.
     pub(crate) async fn there(&self, session: &Session) -> Result<There, Trouble> {
         let sql = "SELECT to_regclass($1) IS NOT NULL, to_regclass($2) IS NOT NULL \
-                   AND to_regclass($3) IS NOT NULL";
-        let names = [&self.states, &self.journal, &self.locks];
+                   AND to_regclass($3) IS NOT NULL, to_regclass($4) IS NOT NULL \
+                   AND to_regclass($5) IS NOT NULL";
+        let names = [&self.states, &self.journal, &self.locks, &self.history, &self.past];
         let params = names.map(|it| (it as _, Type::TEXT));
         let row = session.row(sql, &params).await?;
         let get = |at| row.as_ref().is_some_and(|it| it.get(at));
-        Ok(There { states: get(0), ours: get(1) })
+        Ok(There { states: get(0), ours: get(1), past: get(2) })
     }
 }
 

@@ -12,7 +12,7 @@ use crate::client::{Tls, md5};
 use crate::{Mistake, Setting, mistake};
 
 /// Arguments that are understood, or that mean nothing here.
-const KNOWN: [&str; 36] = [
+pub(crate) const KNOWN: [&str; 36] = [
     "access_key",
     "acl",
     "bucket",

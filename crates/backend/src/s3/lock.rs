@@ -5,9 +5,10 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use plumb_state::LockInfo;
+use plumb_state::lock::Process;
 
 use super::store::{Condition, Store, Trouble, Written};
-use crate::lease::{Lease, Note, Process};
+use crate::lease::{Lease, Note};
 use crate::worker::{Background, Worker};
 
 /// A lock that is ours, unless somebody took it away.

@@ -12,11 +12,11 @@ use std::sync::Arc;
 use camino::Utf8PathBuf;
 use plumb_state::StoreError;
 use plumb_state::backend::{Backend, Place, Remote};
-use plumb_state::split::Split;
 
 use crate::worker::Worker;
 use crate::{Configured, Mistake, Setting, mistake, own_folder, remote_error};
 use config::Config;
+pub(crate) use config::KNOWN;
 use remote::S3Remote;
 use store::{Store, Trouble};
 
@@ -134,6 +134,6 @@ impl Place for S3Place {
     fn connect(&self) -> Result<Box<dyn Backend>, StoreError> {
         let (bucket, key) = (&self.s3.store.config.bucket, self.s3.key(&self.workspace));
         let folder = own_folder(&self.s3.folder, &["s3", bucket.base_url().as_str(), &key]);
-        Ok(Box::new(Split::new(self.s3.remote(&self.workspace)?, folder, self.name())))
+        crate::split(self.s3.remote(&self.workspace)?, &folder, self.name())
     }
 }

@@ -29,6 +29,7 @@ fn contend(database: &Database, workspace: &str) {
     }
     assert_eq!(holder(&mut *second).as_deref(), Some("holder"));
     assert_eq!(holder(&mut *first).as_deref(), Some("holder"));
+    assert!(first.lock(&info("twice")).is_err(), "one unlock would not free it");
     // Trying has left nothing behind that keeps the holder from its work.
     first.append(0, "line\n").unwrap();
     first.drop_journal().unwrap();

@@ -78,7 +78,8 @@ impl Database {
     fn with_schema(test: &str, schema: &str) -> Database {
         let name = format!("plumb_test_{}_{test}", std::process::id());
         let whole = rig("PLUMB_PG_CONN_STR");
-        Sql::connect(&whole).run(&format!("CREATE DATABASE {name} TEMPLATE template0"));
+        let sql = format!("CREATE DATABASE {name} OWNER plumb TEMPLATE template0");
+        Sql::connect(&rig("PLUMB_PG_ADMIN")).run(&sql);
         let conn_str = whole.replace("/plumb?", &format!("/{name}?"));
         let sql = Sql::connect(&conn_str);
         Database { name, conn_str, schema: schema.into(), sql }
@@ -159,7 +160,7 @@ impl Database {
 
 impl Drop for Database {
     fn drop(&mut self) {
-        let sql = Sql::connect(&rig("PLUMB_PG_CONN_STR"));
+        let sql = Sql::connect(&rig("PLUMB_PG_ADMIN"));
         sql.run(&format!("DROP DATABASE {} WITH (FORCE)", self.name));
     }
 }
@@ -175,7 +176,7 @@ fn info(id: &str) -> LockInfo {
 }
 
 fn fold<'a>(snapshot: &'a str, next: Option<&'a str>) -> Fold<'a> {
-    Fold { snapshot: snapshot.as_bytes(), serial: 1, mark: None, next, back_up: true }
+    Fold { snapshot: snapshot.as_bytes(), serial: 1, mark: None, next, back_up: Some(0) }
 }
 
 /// Snapshot and journal, as text.

@@ -119,7 +119,7 @@ fn topology(context: &Context, args: &GraphArgs) -> Result<i32, Diagnostics> {
         None => picture::of_state(&current(context, None)?),
         Some(path) => {
             let schemas = context.schemas();
-            let saved = planfile::read(path, &schemas)?;
+            let saved = planfile::read(context, path, &schemas)?;
             context.ui.show_from(&saved.prepared.loaded.sources);
             let outcome = saved.plan(&saved.state, &schemas)?;
             picture::of_plan(&saved.prepared, &outcome)

@@ -30,7 +30,7 @@ pub(crate) fn store_of(
         None => load::load(&mut load::read_folder).root().cloned(),
     };
     let backend = context.backend(module.as_deref(), state)?;
-    Ok(context.store(&backend, backup, context.schemas()))
+    context.store(&backend, backup, context.schemas())
 }
 
 /// Opens the state, records what `change` says, and folds.

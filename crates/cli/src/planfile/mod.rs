@@ -21,7 +21,8 @@ use plumb_state::journal::{self, Header, Tail};
 use serde::{Deserialize, Serialize};
 
 use crate::VERSION;
-use crate::context::Backend;
+use crate::backend::{self, Backend, Config, Home, Local};
+use crate::context::Context;
 use crate::load::{self, Folder};
 use crate::planning::Prepared;
 
@@ -40,7 +41,7 @@ struct Saved {
     workspace: String,
     working_dir: String,
     home_dir: Option<String>,
-    state_path: String,
+    backend: SavedBackend,
     options: SavedOptions,
     variables: BTreeMap<String, SavedVariable>,
     /// Folder, then name and text of its files.
@@ -49,6 +50,39 @@ struct Saved {
     state: String,
     seen: Vec<seen::Pair>,
     digest: String,
+}
+
+/// Where the state is.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum SavedBackend {
+    File(String),
+    Local { path: String, folder: String },
+    Remote { kind: String, config: Config },
+}
+
+impl SavedBackend {
+    fn of(home: &Home) -> SavedBackend {
+        match home {
+            Home::File(path) => SavedBackend::File(path.to_string()),
+            Home::Local(Local { path, folder }) => {
+                SavedBackend::Local { path: path.to_string(), folder: folder.to_string() }
+            }
+            Home::Remote(it) => {
+                SavedBackend::Remote { kind: it.kind.clone(), config: it.config.clone() }
+            }
+        }
+    }
+
+    fn home(self, context: &Context) -> Result<Home, Diagnostics> {
+        match self {
+            SavedBackend::File(path) => Ok(Home::File(path.into())),
+            SavedBackend::Local { path, folder } => {
+                Ok(Home::Local(Local { path: path.into(), folder: folder.into() }))
+            }
+            SavedBackend::Remote { kind, config } => backend::configure(context, &kind, &config),
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -104,7 +138,7 @@ pub(crate) fn write(
         workspace: text(&inputs.workspace),
         working_dir: text(&inputs.working_dir),
         home_dir: inputs.home_dir.as_ref().map(text),
-        state_path: backend.path.to_string(),
+        backend: SavedBackend::of(&backend.home),
         options: SavedOptions {
             mode: mode_name(options.mode).to_owned(),
             skip_refresh: options.skip_refresh,
@@ -178,7 +212,11 @@ pub(crate) fn stamp(path: &str) -> Result<Stamp, String> {
 }
 
 /// Reads a saved plan.
-pub(crate) fn read(path: &str, schemas: &Schemas) -> Result<SavedPlan, Diagnostics> {
+pub(crate) fn read(
+    context: &Context,
+    path: &str,
+    schemas: &Schemas,
+) -> Result<SavedPlan, Diagnostics> {
     let bad = |detail: String| vec![Diagnostic::error("Failed to read plan file", detail)];
     let bytes = std::fs::read(path).map_err(|error| match error.kind() {
         io::ErrorKind::NotFound => vec![Diagnostic::error(
@@ -215,10 +253,14 @@ pub(crate) fn read(path: &str, schemas: &Schemas) -> Result<SavedPlan, Diagnosti
     }
     let saved: Saved =
         serde_json::from_str(&text).map_err(|error| bad(format!("{path} is damaged: {error}.")))?;
-    restore(saved, schemas).map_err(|why| bad(format!("{path} cannot be used: {why}.")))?
+    restore(context, saved, schemas).map_err(|why| bad(format!("{path} cannot be used: {why}.")))?
 }
 
-fn restore(saved: Saved, schemas: &Schemas) -> Result<Result<SavedPlan, Diagnostics>, String> {
+fn restore(
+    context: &Context,
+    saved: Saved,
+    schemas: &Schemas,
+) -> Result<Result<SavedPlan, Diagnostics>, String> {
     let contents = journal::read(saved.state.as_bytes()).map_err(|it| it.to_string())?;
     let header = contents.header.ok_or("the state in it is cut off")?;
     let mut state = State::replay(&contents.events).map_err(|it| it.to_string())?;
@@ -261,8 +303,11 @@ fn restore(saved: Saved, schemas: &Schemas) -> Result<Result<SavedPlan, Diagnost
         apply_time: None,
         seed: saved.seed,
     };
-    let backend =
-        Backend { path: saved.state_path.into(), workspace: saved.workspace.as_str().into() };
+    let home = match saved.backend.home(context) {
+        Ok(home) => home,
+        Err(diagnostics) => return Ok(Err(diagnostics)),
+    };
+    let backend = Backend { home, workspace: saved.workspace.as_str().into() };
     let prepared = Prepared { loaded, program, inputs, options, backend, run: saved.run };
     Ok(Ok(SavedPlan { prepared, state, seen, digest: saved.digest }))
 }
