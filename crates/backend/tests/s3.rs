@@ -1,6 +1,8 @@
 //! The backend `s3` against the real store of `tests/rigs/s3`, and against small ones that do what a
 //! good one does not.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
 mod servers;
 
 use std::time::{Duration, Instant};
