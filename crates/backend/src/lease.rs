@@ -46,9 +46,12 @@ pub struct Note {
 impl Note {
     /// Understands what is written down. None if it is no lock.
     pub fn read(bytes: &[u8]) -> Option<Note> {
-        let value: serde_json::Value = serde_json::from_slice(bytes).ok()?;
+        let mut value: serde_json::Value = serde_json::from_slice(bytes).ok()?;
         // One that a later version wrote may not be understood: then nothing is known.
         let lease = value.get("Plumb").and_then(|it| Lease::deserialize(it).ok());
+        if lease.is_none() {
+            value.as_object_mut()?.remove("Plumb");
+        }
         let info = LockInfo::deserialize(&value).ok()?;
         Some(Note { info, lease })
     }
@@ -95,6 +98,7 @@ mod tests {
         let text = String::from_utf8(note.write()).expect("text");
         let want = r#","Plumb":{"host":"h","pid":7,"boot":"b","space":"pid:[1]","started":100,"expires":"2026-11-23T22:35:34Z","seconds":60}}"#;
         assert!(text.ends_with(want), "{text}");
+        note.info.process = Some(process());
         assert_eq!(Note::read(text.as_bytes()), Some(note));
         let later = text.replace("\"pid\":7", "\"pid\":[7]");
         assert_eq!(Note::read(later.as_bytes()).map(|it| it.lease), Some(None));

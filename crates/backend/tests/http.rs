@@ -1,5 +1,7 @@
 //! The backend `http` against a server that keeps to what Terraform expects, and that fails on demand.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
 mod servers;
 
 use std::time::Duration;

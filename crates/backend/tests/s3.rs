@@ -1,6 +1,8 @@
 //! The backend `s3` against the real store of `tests/rigs/s3`, and against small ones that do what a
 //! good one does not.
 
+#![allow(clippy::unwrap_used, reason = "a test that cannot go on panics")]
+
 mod servers;
 
 use std::time::{Duration, Instant};
@@ -168,10 +170,20 @@ fn of_two_writers_without_a_lock_the_second_is_fenced() {
     one.put(b"one", 1).unwrap();
     assert!(is_fenced(two.put(b"two", 1)), "there was none when it was read");
     assert_eq!(two.get().unwrap().unwrap(), b"one");
+    assert!(is_fenced(two.put(b"two", 1)), "to look at it now does not help");
+    take(&mut two);
+    assert_eq!(two.get().unwrap().unwrap(), b"one");
     one.put(b"one again", 2).unwrap();
     assert!(is_fenced(two.put(b"two", 2)), "it was another one when it was read");
-    assert_eq!(two.get().unwrap().unwrap(), b"one again");
-    two.put(b"two", 2).unwrap();
+    // Nor does it before anything was written.
+    take(&mut two);
+    two.get().unwrap();
+    one.put(b"one once more", 3).unwrap();
+    assert_eq!(two.get().unwrap().unwrap(), b"one once more");
+    assert!(is_fenced(two.check()) && is_fenced(two.put(b"two", 2)));
+    take(&mut two);
+    two.get().unwrap();
+    two.put(b"two", 4).unwrap();
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use base64::Engine;
 use camino::Utf8Path;
 use plumb_state::backend::{Attempt, Held, Remote};
+use plumb_state::lock::Process;
 use plumb_state::{LockInfo, StoreError};
 use reqwest::Url;
 
@@ -12,8 +13,6 @@ use super::calls::{Repeat, Reply, Server};
 use super::config::Target;
 use super::notes::Notes;
 use crate::client::{Answer, Failure, md5};
-use plumb_state::lock::Process;
-
 use crate::lease::{Lease, Note};
 use crate::remote_error;
 use crate::worker::Worker;

@@ -5,10 +5,9 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 use plumb_state::LockInfo;
-
-use super::store::{Condition, Store, Trouble, Written};
 use plumb_state::lock::Process;
 
+use super::store::{Condition, Store, Trouble, Written};
 use crate::lease::{Lease, Note};
 use crate::worker::{Background, Worker};
 
@@ -137,7 +136,7 @@ impl Held {
         *self.known.lock().unwrap_or_else(|it| it.into_inner()) = known;
     }
 
-    pub(super) fn lose(&self, detail: String) {
+    fn lose(&self, detail: String) {
         self.learn(Known { lost: Some(detail), ..self.known() });
     }
 }

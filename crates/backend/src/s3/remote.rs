@@ -21,13 +21,19 @@ pub(super) struct S3Remote {
     key: String,
     name: String,
     lock: Option<Lock>,
-    /// What was there when it was read or written last; none if it never was.
+    /// What was there when it was read first, and then what we wrote; none if it never was. What
+    /// somebody else wrote later never gets here: it would be written over.
     seen: Option<Condition>,
+    /// How it came to light that somebody else writes.
+    lost: Option<String>,
 }
+
+const WRITTEN: &str = "Somebody else wrote the state since this command read it. It was not written \
+                       over.";
 
 impl S3Remote {
     pub(super) fn new(store: Arc<Store>, worker: Worker, key: String, name: String) -> S3Remote {
-        S3Remote { store, worker, key, name, lock: None, seen: None }
+        S3Remote { store, worker, key, name, lock: None, seen: None, lost: None }
     }
 
     fn lock_key(&self) -> String {
@@ -136,6 +142,7 @@ enum Removed {
 
 impl Remote for S3Remote {
     fn lock(&mut self, info: &LockInfo) -> Result<Attempt, StoreError> {
+        (self.seen, self.lost) = (None, None);
         if !self.store.config.use_lockfile {
             return Ok(Attempt::Taken { from_the_dead: None });
         }
@@ -214,10 +221,13 @@ impl Remote for S3Remote {
 
     fn get(&mut self) -> Result<Option<Vec<u8>>, StoreError> {
         let object = self.read("read the state at", self.key.clone())?;
-        self.seen = Some(match &object {
+        let now = match &object {
             Some(object) => Condition::Is(object.etag.clone()),
             None => Condition::Absent,
-        });
+        };
+        if self.seen.get_or_insert_with(|| now.clone()) != &now {
+            self.lost = Some(WRITTEN.into());
+        }
         Ok(object.map(|it| it.bytes))
     }
 
@@ -249,15 +259,14 @@ impl Remote for S3Remote {
             self.seen = Some(Condition::Is(object.etag));
             return Ok(());
         }
-        let detail = "Somebody else wrote the state since this command read it. It was not \
-                      written over.";
-        if let Some(lock) = &self.lock {
-            lock.held.lose(detail.into());
-        }
-        Err(self.fenced(detail.into()))
+        self.lost = Some(WRITTEN.into());
+        Err(self.fenced(WRITTEN.into()))
     }
 
     fn check(&mut self) -> Result<(), StoreError> {
+        if let Some(detail) = &self.lost {
+            return Err(self.fenced(detail.clone()));
+        }
         let Some(lock) = &self.lock else { return Ok(()) };
         if matches!(lock.held.standing(), Standing::Overdue) {
             self.renew()?;

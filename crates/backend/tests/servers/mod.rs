@@ -105,11 +105,12 @@ impl Listening {
                 tokio::spawn(async move {
                     match tls {
                         None => serve(TokioIo::new(stream), handler, wire).await,
-                        Some(tls) => match tls.accept(stream).await {
-                            Ok(stream) => serve(TokioIo::new(stream), handler, wire).await,
-                            // The client is to be told by TLS.
-                            Err(_) => {}
-                        },
+                        // A client that is turned away is told so by TLS.
+                        Some(tls) => {
+                            if let Ok(stream) = tls.accept(stream).await {
+                                serve(TokioIo::new(stream), handler, wire).await;
+                            }
+                        }
                     }
                 });
             }
