@@ -43,10 +43,14 @@ pub(crate) enum Verb {
     Graph(GraphArgs),
     /// Associate existing infrastructure with a resource
     Import(ImportArgs),
+    /// Look at the lock on the state
+    Lock(LockArgs),
     /// Show output values from your root module
     Output(OutputArgs),
     /// Show the providers required for this configuration
     Providers(ProvidersArgs),
+    /// Look into what an interrupted run left, and write down what came of it
+    Recover(RecoverArgs),
     /// Update the state to match remote systems
     Refresh(ApplyArgs),
     /// Show the current state or a saved plan
@@ -327,6 +331,48 @@ pub(crate) struct FmtArgs {
 }
 
 #[derive(Args, Debug)]
+pub(crate) struct LockArgs {
+    #[command(subcommand)]
+    pub(crate) verb: LockVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LockVerb {
+    /// Show whether somebody holds it, and who
+    Status(LockStatusArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct LockStatusArgs {
+    /// Print as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Path to the state file
+    #[arg(long, value_name = "PATH")]
+    pub(crate) state: Option<String>,
+    #[command(flatten)]
+    pub(crate) view: ViewFlags,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RecoverArgs {
+    /// Print as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Limit the number of concurrent operations
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub(crate) parallelism: usize,
+    #[command(flatten)]
+    pub(crate) vars: VarFlags,
+    #[command(flatten)]
+    pub(crate) state: StateFlags,
+    #[command(flatten)]
+    pub(crate) backup: BackupFlags,
+    #[command(flatten)]
+    pub(crate) view: ViewFlags,
+}
+
+#[derive(Args, Debug)]
 pub(crate) struct ForceUnlockArgs {
     /// The ID of the lock, as the error message gives it
     pub(crate) lock_id: String,
@@ -493,6 +539,20 @@ pub(crate) enum StateVerb {
     Show(StateShowArgs),
     /// Replace provider in the state
     ReplaceProvider(StateReplaceProviderArgs),
+    /// Check everything that is kept of the state
+    Verify(StateVerifyArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct StateVerifyArgs {
+    /// Print as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Path to the state file
+    #[arg(long, value_name = "PATH")]
+    pub(crate) state: Option<String>,
+    #[command(flatten)]
+    pub(crate) view: ViewFlags,
 }
 
 #[derive(Args, Debug)]

@@ -320,11 +320,3 @@ pub(crate) fn taint(context: &Context, args: &TaintArgs, taint: bool) -> Result<
     }
     Ok(0)
 }
-
-pub(crate) fn force_unlock(_: &Context, _: &ForceUnlockArgs) -> Result<i32, Diagnostics> {
-    Err(error(
-        "Local state cannot be unlocked by another process",
-        "The lock on a local state ends with the process that holds it: nothing can be left over. \
-         If the state is locked, that process is still there; end it.",
-    ))
-}
