@@ -90,8 +90,7 @@ pub(crate) fn strike(strike: Strike<'_>) -> io::Result<Struck> {
         }
         Scenario::Stop => {
             kill(pid, Signal::SIGSTOP)?;
-            // What was asked for before is done by then.
-            std::thread::sleep(Duration::from_millis(200));
+            strike.world.rest();
             let refusal = refusal(strike.site, strike.world, "second");
             kill(pid, Signal::SIGCONT)?;
             let ended = running.wait()?;
@@ -109,6 +108,7 @@ pub(crate) fn strike(strike: Strike<'_>) -> io::Result<Struck> {
         Scenario::Enospc => {
             let ballast = fill(&strike.site.folder)?;
             let ended = running.wait()?;
+            strike.world.rest();
             let refusal = refusal(strike.site, strike.world, "full")?;
             fs::remove_file(ballast)?;
             return Ok(match refusal {
@@ -270,7 +270,7 @@ fn read_only(strike: &Strike<'_>) -> io::Result<Struck> {
     }
     let refusal = refusal(strike.site, strike.world, "read-only")?;
     if root {
-        umount2(folder, MntFlags::MNT_DETACH)?;
+        unmount(folder)?;
     } else {
         fs::set_permissions(folder, fs::Permissions::from_mode(0o755))?;
     }
@@ -295,6 +295,11 @@ pub(crate) fn mount_small(folder: &Path) -> io::Result<()> {
     let (kind, none) = (Some("tmpfs"), MsFlags::empty());
     mount(kind, folder, kind, none, Some("size=16m,mode=0755"))?;
     Ok(())
+}
+
+/// Takes a mount away.
+pub(crate) fn unmount(folder: &Path) -> io::Result<()> {
+    Ok(umount2(folder, MntFlags::MNT_DETACH)?)
 }
 
 /// Fills a file system to the last byte. Returns what with.

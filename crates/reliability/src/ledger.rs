@@ -16,6 +16,8 @@ pub struct Thing {
     pub name: String,
     /// What its maker stuck on it.
     pub labels: BTreeMap<String, String>,
+    /// What the world answers when asked about it.
+    pub text: String,
 }
 
 /// All effects so far, in memory and line by line in a file.
@@ -67,6 +69,11 @@ impl Ledger {
         let Some(thing) = inner.live.remove(id) else { return Ok(false) };
         self.note(&mut inner, "deleted", &thing)?;
         Ok(true)
+    }
+
+    /// Looks at what there is, one by one.
+    pub fn each(&self, look: impl FnMut(&Thing)) {
+        self.inner().live.values().for_each(look);
     }
 
     /// What there is.

@@ -115,6 +115,11 @@ pub fn trial(bench: &Bench, scenario: Scenario, paces: &Paces, seed: u64) -> io:
     outcome.made = world.ledger().made();
     outcome.twice = world.ledger().twice();
     drop(world);
+    if scenario == Scenario::Enospc {
+        let left = power::files(&site.folder)?;
+        fault::unmount(&site.folder)?;
+        power::replace(&site.folder, &left)?;
+    }
     let Some(home) = site.logs.parent() else { return Ok(outcome) };
     if outcome.missed || outcome.good() && !bench.keep {
         fs::remove_dir_all(home)?;
@@ -235,6 +240,8 @@ impl Trial<'_> {
     fn tampered(&mut self) -> io::Result<bool> {
         // Without a journal a run left nothing behind that another state could contradict.
         let is_plumb = self.site.tool.kind == crate::tool::Kind::Plumb;
+        // A person takes a while.
+        self.world.rest();
         let before = power::files(&self.site.folder)?;
         if is_plumb && !self.site.file(JOURNAL).exists()
             || !fault::tamper(self.scenario, &self.site, &mut self.chance)?

@@ -8,7 +8,7 @@ use std::convert::Infallible;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use http_body_util::{BodyExt as _, Full};
@@ -52,6 +52,7 @@ struct Shared {
     manners: Manners,
     behaving: AtomicBool,
     drowsy: AtomicBool,
+    under_way: AtomicUsize,
     chance: AtomicU64,
 }
 
@@ -68,6 +69,7 @@ impl World {
             manners,
             behaving: AtomicBool::new(false),
             drowsy: AtomicBool::new(false),
+            under_way: AtomicUsize::new(0),
             chance: AtomicU64::new(manners.seed),
         });
         let _inside = runtime.enter();
@@ -91,6 +93,16 @@ impl World {
         self.shared.behaving.store(well, Ordering::Relaxed);
     }
 
+    /// Waits until all that was asked for is done, by whoever is still alive or was.
+    pub fn rest(&self) {
+        // What was just sent may not have been heard yet.
+        let mut calm = 0;
+        while calm < 10 {
+            std::thread::sleep(Duration::from_millis(10));
+            calm = if self.shared.under_way.load(Ordering::SeqCst) == 0 { calm + 1 } else { 0 };
+        }
+    }
+
     /// Whether answers to requests that change something take longer than anybody waits for.
     pub fn doze(&self, drowsy: bool) {
         self.shared.drowsy.store(drowsy, Ordering::Relaxed);
@@ -111,7 +123,12 @@ async fn listen(listener: UnixListener, shared: Arc<Shared>) {
             let service = service_fn(|request| {
                 let shared = shared.clone();
                 // What was asked for happens, even if nobody waits for it any more.
-                let done = tokio::spawn(async move { shared.answer(request).await });
+                shared.under_way.fetch_add(1, Ordering::SeqCst);
+                let done = tokio::spawn(async move {
+                    let answer = shared.answer(request).await;
+                    shared.under_way.fetch_sub(1, Ordering::SeqCst);
+                    answer
+                });
                 async move { done.await.unwrap_or(Err(Cut)) }
             });
             // The other side may be gone at any time.
@@ -140,7 +157,7 @@ impl From<Infallible> for Cut {
     }
 }
 
-type Answer = (StatusCode, Value);
+type Answer = (StatusCode, String);
 
 impl Shared {
     async fn answer(&self, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Cut> {
@@ -152,7 +169,7 @@ impl Shared {
             && self.chance() % 1000 < u64::from(self.manners.faults_permille);
         self.pause().await;
         if faulty && self.chance().is_multiple_of(2) {
-            let message = json!({"message": "the world has the hiccups"});
+            let message = json!({"message": "the world has the hiccups"}).to_string();
             return Ok(reply((StatusCode::INTERNAL_SERVER_ERROR, message)));
         }
         let query = head.uri.query().unwrap_or_default();
@@ -171,37 +188,39 @@ impl Shared {
         let path = unversioned(path);
         let parts: Vec<&str> = path.split('/').filter(|it| !it.is_empty()).collect();
         let result = match (method, &parts[..]) {
-            (&Method::GET | &Method::HEAD, ["_ping"]) => Ok((StatusCode::OK, json!("OK"))),
+            (&Method::GET | &Method::HEAD, ["_ping"]) => Ok((StatusCode::OK, "OK".to_owned())),
             (&Method::GET, ["version"]) => {
-                Ok((StatusCode::OK, json!({"ApiVersion": "1.53", "Version": "0"})))
+                let version = json!({"ApiVersion": "1.53", "Version": "0"});
+                Ok((StatusCode::OK, version.to_string()))
             }
             (&Method::POST, ["networks", "create"]) => self.create(body),
             (&Method::GET, ["networks"]) => Ok((StatusCode::OK, self.list(query))),
             (&Method::GET, ["networks", id]) => Ok(match self.ledger.get(id) {
-                Some(thing) => (StatusCode::OK, network(&thing)),
+                Some(thing) => (StatusCode::OK, thing.text),
                 None => missing(id),
             }),
             (&Method::DELETE, ["networks", id]) => {
                 self.ledger.remove(id).map(|there| match there {
-                    true => (StatusCode::NO_CONTENT, Value::Null),
+                    true => (StatusCode::NO_CONTENT, String::new()),
                     false => missing(id),
                 })
             }
             (&Method::POST, ["ledger"]) => {
                 let (id, name) = (parameter(query, "id"), parameter(query, "name"));
-                let thing = Thing { id, name, labels: Default::default() };
-                self.ledger.add(thing).map(|()| (StatusCode::CREATED, Value::Null))
+                let (labels, text) = Default::default();
+                let thing = Thing { id, name, labels, text };
+                self.ledger.add(thing).map(|()| (StatusCode::CREATED, String::new()))
             }
             // Gone is gone: a script that takes things away does not mind.
             (&Method::DELETE, ["ledger"]) => {
                 let removed = self.ledger.remove(&parameter(query, "id"));
-                removed.map(|_| (StatusCode::NO_CONTENT, Value::Null))
+                removed.map(|_| (StatusCode::NO_CONTENT, String::new()))
             }
             _ => Ok(missing(path)),
         };
         result.unwrap_or_else(|error| {
             let message = json!({"message": format!("the ledger cannot be written: {error}")});
-            (StatusCode::INTERNAL_SERVER_ERROR, message)
+            (StatusCode::INTERNAL_SERVER_ERROR, message.to_string())
         })
     }
 
@@ -211,12 +230,15 @@ impl Shared {
         let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
         let labels = labels.map(|(key, value)| (key.clone(), text(value))).collect();
         let id: String = (0..4).map(|_| format!("{:016x}", self.chance())).collect();
-        self.ledger.add(Thing { id: id.clone(), name: text(&wanted["Name"]), labels })?;
-        Ok((StatusCode::CREATED, json!({"Id": id, "Warning": ""})))
+        let mut thing =
+            Thing { id: id.clone(), name: text(&wanted["Name"]), labels, text: String::new() };
+        thing.text = network(&thing).to_string();
+        self.ledger.add(thing)?;
+        Ok((StatusCode::CREATED, json!({"Id": id, "Warning": ""}).to_string()))
     }
 
     /// All, or those with all the labels that the filter asks for (`key` or `key=value`).
-    fn list(&self, query: &str) -> Value {
+    fn list(&self, query: &str) -> String {
         let filters: Value = serde_json::from_str(&parameter(query, "filters")).unwrap_or_default();
         let wanted: Vec<&str> = match &filters["label"] {
             Value::Array(labels) => labels.iter().filter_map(Value::as_str).collect(),
@@ -229,7 +251,17 @@ impl Shared {
                 None => thing.labels.contains_key(*label),
             })
         };
-        self.ledger.live().iter().filter(|it| fits(it)).map(network).collect()
+        let mut list = String::from("[");
+        self.ledger.each(|thing| {
+            if fits(thing) {
+                if list.len() > 1 {
+                    list.push(',');
+                }
+                list.push_str(&thing.text);
+            }
+        });
+        list.push(']');
+        list
     }
 
     async fn pause(&self) {
@@ -274,15 +306,11 @@ fn network(thing: &Thing) -> Value {
 }
 
 fn missing(what: &str) -> Answer {
-    (StatusCode::NOT_FOUND, json!({"message": format!("{what} is not there")}))
+    (StatusCode::NOT_FOUND, json!({"message": format!("{what} is not there")}).to_string())
 }
 
 fn reply((status, body): Answer) -> Response<Full<Bytes>> {
-    let bytes = match &body {
-        Value::Null => Bytes::new(),
-        body => Bytes::from(body.to_string()),
-    };
-    let mut response = Response::new(Full::new(bytes));
+    let mut response = Response::new(Full::new(Bytes::from(body)));
     *response.status_mut() = status;
     let json = hyper::header::HeaderValue::from_static("application/json");
     response.headers_mut().insert(hyper::header::CONTENT_TYPE, json);
