@@ -227,16 +227,26 @@ fn power_cut(strike: Strike<'_>) -> io::Result<Struck> {
         running.wait()?;
         return Ok(Struck::Missed);
     }
-    kill(running.pid(), Signal::SIGKILL)?;
+    let pid = running.pid();
+    kill(pid, Signal::SIGKILL)?;
     let ended = running.wait()?;
+    if ended.status.code().is_some() {
+        // Through in the very moment.
+        return Ok(Struck::Missed);
+    }
     let begun = Instant::now();
     let record = loop {
         let record = fs::read_to_string(&path).unwrap_or_default();
-        if trace::is_complete(&record) {
+        if trace::is_complete(&record, pid) {
             break record;
         }
-        if begun.elapsed() > Duration::from_secs(20) {
-            let why = format!("strace left no whole record: {}", ended.said);
+        // So early that strace had not even taken hold of it.
+        if record.is_empty() && begun.elapsed() > Duration::from_secs(5) {
+            killpg(pid, Signal::SIGKILL)?;
+            return Ok(Struck::Missed);
+        }
+        if begun.elapsed() > Duration::from_secs(60) {
+            let why = format!("strace left no whole record: {}", ended.summary());
             return Err(io::Error::other(why));
         }
         std::thread::sleep(Duration::from_millis(20));

@@ -72,7 +72,10 @@ pub fn trials(
                     }
                 }
                 (Err(_), _) => {}
-                (all, Err(error)) => *all = Err(error),
+                (all, Err(error)) => {
+                    let why = format!("{}, seed {seed}: {error}", scenario.name());
+                    *all = Err(io::Error::other(why));
+                }
             }
         }
     };

@@ -105,12 +105,12 @@ pub fn spoil(site: &Site, pid: nix::unistd::Pid, error: &str) -> Command {
     strace
 }
 
-/// Whether a record is complete: the last thing in it is the end of the process that it began with.
-pub fn is_complete(record: &str) -> bool {
-    let first = record.split_whitespace().next().unwrap_or_default();
+/// Whether a record is complete: it tells of the end of the process that strace was given.
+pub fn is_complete(record: &str, pid: nix::unistd::Pid) -> bool {
+    let pid = pid.to_string();
     record.lines().rev().take(200).any(|line| {
-        let (pid, rest) = line.split_once(' ').unwrap_or_default();
-        pid == first && rest.trim_start().starts_with("+++ ")
+        let (first, rest) = line.split_once(' ').unwrap_or_default();
+        first == pid && rest.trim_start().starts_with("+++ ")
     })
 }
 
@@ -258,7 +258,8 @@ mod tests {
         let open = Call::Open { name: Some(name), truncate: true, create: true, fd: 5 };
         assert_eq!(read.calls, [open, Call::Sync { fd: 5 }, write(b"a, ")]);
         assert_eq!(read.under_way, [write(b"b")]);
-        assert!(is_complete(record));
-        assert!(!is_complete("7  close(5) = 0\n8  +++ exited with 0 +++\n"));
+        let pid = nix::unistd::Pid::from_raw;
+        assert!(is_complete(record, pid(7)));
+        assert!(!is_complete(record, pid(8)));
     }
 }
