@@ -5,6 +5,9 @@
 //! understood, and that gives a [`Place`] for each workspace. What is written when is decided in
 //! `plumb-state`.
 
+pub mod pg;
+pub mod worker;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

@@ -12,7 +12,7 @@ use plumb_lang::eval::{self, Constants};
 use plumb_model::schema::Schemas;
 use plumb_model::value::{Type, Value, convert};
 use plumb_provider::{Edge, Provider};
-use plumb_state::{Backup, LocalStore, LockInfo, Opened, StoreError};
+use plumb_state::{Backup, Folder, LockInfo, Opened, Store, StoreError};
 
 use crate::args::{BackupFlags, StateFlags};
 use crate::reports::Reports;
@@ -167,19 +167,19 @@ impl Context {
         backend: &Backend,
         backup: &BackupFlags,
         schemas: Arc<Schemas>,
-    ) -> LocalStore {
+    ) -> Store {
         let backup = match backup.backup.as_deref() {
             None => Backup::Beside,
             Some("-") => Backup::Off,
             Some(path) => Backup::At(path.into()),
         };
-        LocalStore::new(backend.path.clone(), backup, schemas)
+        Store::new(Arc::new(Folder::new(backend.path.clone(), backup)), schemas)
     }
 
     /// Opens a state under the lock, waiting for it as long as the options say.
     pub(crate) fn open(
         &self,
-        store: &LocalStore,
+        store: &Store,
         flags: &StateFlags,
         operation: &str,
     ) -> Result<Opened, Diagnostics> {
@@ -190,7 +190,7 @@ impl Context {
     pub(crate) fn open_unless(
         &self,
         interrupt: &Interrupt,
-        store: &LocalStore,
+        store: &Store,
         flags: &StateFlags,
         operation: &str,
     ) -> Result<Opened, Diagnostics> {
@@ -200,7 +200,7 @@ impl Context {
     fn open_while(
         &self,
         go_on: &dyn Fn() -> bool,
-        store: &LocalStore,
+        store: &Store,
         flags: &StateFlags,
         operation: &str,
     ) -> Result<Opened, Diagnostics> {
@@ -208,12 +208,6 @@ impl Context {
             let detail = format!("{:?} is not a duration such as \"10s\".", flags.lock_timeout);
             vec![Diagnostic::error("Invalid value for -lock-timeout", detail)]
         })?;
-        if let Some(folder) = store.path().parent().filter(|it| !it.as_str().is_empty()) {
-            std::fs::create_dir_all(folder).map_err(|error| {
-                let detail = format!("The folder {folder} cannot be made: {error}.");
-                vec![Diagnostic::error("Error loading state", detail)]
-            })?;
-        }
         let mut info = LockInfo::new(operation);
         if let Some(commit) = self.env.get("PLUMB_COMMIT").filter(|it| !it.is_empty()) {
             info.info = format!("commit {commit}");
@@ -246,6 +240,12 @@ impl Context {
     /// Says what the last run left to do.
     fn recovered(&self, opened: &Opened) {
         let recovery = &opened.recovery;
+        if let Some(holder) = &recovery.from_the_dead {
+            self.ui.say(&format!(
+                "The state lock was held by {}, who is gone. It was taken over.",
+                holder_text(holder)
+            ));
+        }
         if recovery.events > 0 {
             let doubts = match recovery.in_doubt {
                 0 => String::new(),
@@ -265,6 +265,13 @@ impl Context {
             ));
         }
     }
+}
+
+/// `root@web1 (apply, process 4711)`
+pub(crate) fn holder_text(holder: &LockInfo) -> String {
+    let operation = holder.operation.strip_prefix("OperationType").unwrap_or(&holder.operation);
+    let process = holder.process.as_ref().map(|it| format!(", process {}", it.pid));
+    format!("{} ({}{})", holder.who, operation.to_lowercase(), process.unwrap_or_default())
 }
 
 /// What a person is told when the state cannot be read or written.

@@ -11,6 +11,7 @@ use plumb_report::{
     HtmlHistory, HtmlPlan, HtmlReport, PlanText, Style, html_findings, html_report,
 };
 
+use crate::args::BackupFlags;
 use crate::context::Context;
 use crate::planning::{self, Prepared};
 use crate::{files, picture};
@@ -70,15 +71,17 @@ pub(crate) fn drift(
         facts: facts(context, prepared),
         network: Some(&network),
         findings: Some(&findings),
-        history: &history(prepared),
+        history: &history(context, prepared),
         ..HtmlReport::default()
     })
 }
 
 /// What earlier runs found to have moved, the newest first.
-fn history(prepared: &Prepared) -> Vec<HtmlHistory> {
+fn history(context: &Context, prepared: &Prepared) -> Vec<HtmlHistory> {
     // Told for people: one that cannot be read is left out.
-    let entries = plumb_state::history::read(&prepared.backend.path).unwrap_or_default();
+    let schemas = context.schemas();
+    let store = context.store(&prepared.backend, &BackupFlags::default(), schemas);
+    let entries = store.history().unwrap_or_default();
     let told = entries.iter().rev().flat_map(|entry| {
         let mut detail = format!("taken in by {} as serial {}", entry.who, entry.serial);
         if !entry.info.is_empty() {

@@ -534,7 +534,10 @@ fn with_journal(lab: &Lab) -> std::path::PathBuf {
     use plumb_model::event::Event;
     let schemas = plumb_model::schema::Schemas::default();
     let state = camino::Utf8PathBuf::from_path_buf(lab.path("terraform.tfstate")).unwrap();
-    let store = plumb_state::LocalStore::new(state, plumb_state::Backup::Off, schemas.into());
+    let store = plumb_state::Store::new(
+        std::sync::Arc::new(plumb_state::Folder::new(state, plumb_state::Backup::Off)),
+        schemas.into(),
+    );
     let mut opened = store.open(None).unwrap();
     for run in 1..4 {
         opened.lease.append(&[Event::RunStarted { run }]).unwrap();

@@ -83,6 +83,10 @@ impl<'a> Driver<'a> {
             let more = level == 0 && self.broken.is_none() && self.gather();
             if self.flush() {
                 self.call(&interrupt);
+                if self.journal.is_due() {
+                    // One that fails is tried again later: everything is in the journal.
+                    let _ = self.journal.checkpoint(self.run.state());
+                }
             }
             if more {
                 // A full batch. Others get a turn before the next one.

@@ -11,6 +11,11 @@ pub trait Journal {
 
     /// Folds everything into a snapshot of `state`.
     fn checkpoint(&mut self, state: &State) -> Result<(), StoreError>;
+
+    /// Whether that should happen soon, in mid-run: the journal does not outlive this machine.
+    fn is_due(&self) -> bool {
+        false
+    }
 }
 
 impl Journal for Lease {
@@ -20,5 +25,9 @@ impl Journal for Lease {
 
     fn checkpoint(&mut self, state: &State) -> Result<(), StoreError> {
         Lease::checkpoint(self, state).map(drop)
+    }
+
+    fn is_due(&self) -> bool {
+        Lease::is_due(self)
     }
 }

@@ -1,8 +1,8 @@
 //! Where a state is kept. A backend knows bytes, a lock, and what is atomic there; what the bytes say
 //! and when they are written is decided in [`crate::store`].
 
+use crate::error::StoreError;
 use crate::lock::LockInfo;
-use crate::store::StoreError;
 
 /// Makes connections to where one state (of one workspace) is kept.
 pub trait Place: Send + Sync {
@@ -18,7 +18,10 @@ pub trait Place: Send + Sync {
 
 /// One state: the snapshot, the journal that follows it, the lock.
 pub trait Backend: Send {
-    /// Tries to take the lock. Does not wait.
+    /// What messages call its parts.
+    fn names(&self) -> Names;
+
+    /// Tries to take the lock. Does not wait. Dropping the connection gives it back.
     ///
     /// # Errors
     /// If nobody can tell whether it was taken.
@@ -49,8 +52,8 @@ pub trait Backend: Send {
     /// If it cannot be read.
     fn read(&mut self) -> Result<Stored, StoreError>;
 
-    /// What was read is what this lease goes out from: `keep` says which journal goes on, and
-    /// `bytes` how much of it counts. What follows is put aside; the answer is where.
+    /// What was read is what a writer goes out from: `keep` says which journal goes on. Only the first
+    /// `bytes` of the journal that was read count: what follows is put aside; the answer is where.
     ///
     /// # Errors
     /// If it could not be written. The same call again does the rest.
@@ -59,8 +62,8 @@ pub trait Backend: Send {
     /// Appends to the journal, `at` bytes from its beginning, its end; durable on return.
     ///
     /// # Errors
-    /// After an error nothing of it is there, or the answer is [`StoreError::Broken`] or
-    /// [`StoreError::Fenced`] from then on.
+    /// After an error nothing of it counts: what is written there next takes its place, or everything
+    /// from then on is answered with [`StoreError::Broken`] or [`StoreError::Fenced`].
     fn append(&mut self, at: u64, text: &str) -> Result<(), StoreError>;
 
     /// Puts a snapshot in place of the one that is there, together with the journal that follows it,
@@ -68,7 +71,7 @@ pub trait Backend: Send {
     ///
     /// # Errors
     /// If it could not be written: the snapshot before it, with its journal, still counts, unless
-    /// the answer is [`StoreError::Broken`].
+    /// everything from then on is answered with [`StoreError::Broken`].
     fn fold(&mut self, fold: Fold<'_>) -> Result<(), StoreError>;
 
     /// Takes the journal away: nothing in it is news.
@@ -76,6 +79,27 @@ pub trait Backend: Send {
     /// # Errors
     /// If it could not be removed.
     fn drop_journal(&mut self) -> Result<(), StoreError>;
+
+    /// Writes a line to the history. Nothing relies on it: a line that cannot be written is left out.
+    fn tell(&mut self, line: &str);
+
+    /// The lines of the history, oldest first.
+    ///
+    /// # Errors
+    /// If it is there and cannot be read.
+    fn told(&mut self) -> Result<Vec<String>, StoreError>;
+
+    /// The serials of the snapshots that were put away when they were replaced, rising.
+    ///
+    /// # Errors
+    /// If it cannot be found out.
+    fn past(&mut self) -> Result<Vec<u64>, StoreError>;
+
+    /// One of them; none if it is not kept any more.
+    ///
+    /// # Errors
+    /// If it cannot be read.
+    fn past_snapshot(&mut self, serial: u64) -> Result<Option<Vec<u8>>, StoreError>;
 
     /// Whether what is only in the journal should be folded soon, since the journal does not outlive
     /// this machine and has grown old.
@@ -107,6 +131,17 @@ pub enum Held {
     Unknown,
 }
 
+/// What messages call the parts of a state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Names {
+    /// The snapshot.
+    pub state: String,
+    /// The journal.
+    pub journal: String,
+    /// The snapshot before, if it is kept.
+    pub backup: Option<String>,
+}
+
 /// What is kept of one state.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Stored {
@@ -116,7 +151,7 @@ pub struct Stored {
     pub journal: Option<Vec<u8>>,
     /// The journal that was to follow a snapshot in the making.
     pub next: Option<Vec<u8>>,
-    /// The snapshot before, where it is kept.
+    /// The snapshot before, where it is kept. It is looked for only if there is no snapshot.
     pub backup: Option<Vec<u8>>,
 }
 
@@ -142,8 +177,8 @@ pub struct Fold<'a> {
     pub mark: Option<Mark<'a>>,
     /// The journal that follows it, if calls are in doubt.
     pub next: Option<&'a str>,
-    /// Whether the snapshot that goes is kept as backup.
-    pub back_up: bool,
+    /// The snapshot that goes is kept as backup and put away under this serial.
+    pub back_up: Option<u64>,
 }
 
 /// The line that ends a journal.

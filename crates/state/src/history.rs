@@ -3,17 +3,9 @@
 //! It is told for people. Nothing relies on it: a line that cannot be written, or read, is left out.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{self, Write};
 
-use camino::Utf8Path;
 use plumb_model::event::{Effect, Event, Intended};
 use plumb_model::state::Token;
-
-use crate::disk::Paths;
-
-/// Once the file is as long as this, its older half goes.
-const BYTES_MAX: u64 = 1 << 20;
 
 /// How many drifted objects one entry names.
 const DRIFTED_MAX: usize = 200;
@@ -114,8 +106,8 @@ impl Tally {
         }
     }
 
-    /// Writes the line for a snapshot, and counts anew.
-    pub(crate) fn told(&mut self, paths: &Paths, time: String, serial: u64, lineage: &str) {
+    /// The line for a snapshot; counts anew.
+    pub(crate) fn told(&mut self, time: String, serial: u64, lineage: &str) -> Option<String> {
         let Entry { who, operation, info, .. } = self.entry.clone();
         let next = Tally {
             under_way: std::mem::take(&mut self.under_way),
@@ -123,41 +115,6 @@ impl Tally {
         };
         let Tally { entry, .. } = std::mem::replace(self, next);
         let entry = Entry { time, serial, lineage: lineage.to_owned(), ..entry };
-        // Nothing relies on it.
-        let _ = append(&paths.history, &entry);
-    }
-}
-
-fn append(path: &Utf8Path, entry: &Entry) -> io::Result<()> {
-    use std::os::unix::fs::OpenOptionsExt;
-    shorten(path)?;
-    let mut line = serde_json::to_string(entry)?;
-    line.push('\n');
-    let mut file = File::options().append(true).create(true).mode(0o600).open(path)?;
-    file.write_all(line.as_bytes())
-}
-
-fn shorten(path: &Utf8Path) -> io::Result<()> {
-    if fs::metadata(path).map_or(0, |it| it.len()) < BYTES_MAX {
-        return Ok(());
-    }
-    let text = fs::read_to_string(path)?;
-    let half = text.len() / 2;
-    let from = text.bytes().skip(half).position(|it| it == b'\n').map_or(0, |it| half + it + 1);
-    let making = format!("{path}.new");
-    fs::write(&making, &text.as_bytes()[from..])?;
-    fs::set_permissions(&making, fs::metadata(path)?.permissions())?;
-    fs::rename(making, path)
-}
-
-/// The history of the state at `path`, oldest first. One that was never written is empty.
-///
-/// # Errors
-/// If the file is there and cannot be read.
-pub fn read(path: &Utf8Path) -> io::Result<Vec<Entry>> {
-    match fs::read_to_string(Paths::of(path).history) {
-        Ok(text) => Ok(text.lines().filter_map(|it| serde_json::from_str(it).ok()).collect()),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(error),
+        serde_json::to_string(&entry).ok()
     }
 }

@@ -5,13 +5,16 @@
 //! plans, providers or the language.
 
 pub mod backend;
-mod disk;
+mod error;
+mod files;
 pub mod history;
 pub mod journal;
 pub mod lock;
+mod measure;
 pub mod push;
 mod recover;
-pub mod store;
+pub mod split;
+mod store;
 pub mod v4;
 
 #[cfg(test)]
@@ -19,5 +22,7 @@ mod formats;
 #[cfg(test)]
 mod testing;
 
+pub use error::StoreError;
+pub use files::{Backup, Folder};
 pub use lock::LockInfo;
-pub use store::{Backup, Lease, LocalStore, Opened, Recovery, StoreError};
+pub use store::{Lease, Opened, Recovery, Store};

@@ -16,6 +16,8 @@ use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 
+use crate::backend::Held;
+
 /// Who holds a lock, in Terraform's form.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
@@ -35,6 +37,63 @@ pub struct LockInfo {
     pub created: String,
     /// The state file, as the holder calls it.
     pub path: String,
+    /// Which process of ours it is. None of another program.
+    #[serde(rename = "Plumb", skip_serializing_if = "Option::is_none")]
+    pub process: Option<Process>,
+}
+
+/// A process, so that others can tell whether it still lives.
+#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default)]
+pub struct Process {
+    /// The machine's name.
+    pub host: String,
+    /// Which start of the machine; empty if it does not say.
+    pub boot: String,
+    /// Its number.
+    pub pid: u32,
+    /// When it was started, in ticks since the machine was: numbers are used again.
+    pub started: u64,
+    /// Until when the lock holds unless it is renewed, RFC 3339; where locks do not end by
+    /// themselves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub expires: Option<String>,
+}
+
+impl Process {
+    /// This one.
+    pub fn this() -> Process {
+        let pid = std::process::id();
+        Process {
+            host: nix::unistd::gethostname().unwrap_or_default().to_string_lossy().into_owned(),
+            boot: boot(),
+            pid,
+            started: started(pid).unwrap_or_default(),
+            expires: None,
+        }
+    }
+
+    /// Whether it is one of this machine that is no more. Of other machines nobody can tell from here.
+    pub fn is_dead(&self) -> bool {
+        let here = !self.boot.is_empty() && self.host == Process::this().host;
+        // After a restart of the machine nothing of what ran before lives.
+        here && (self.boot != boot() || started(self.pid) != Some(self.started))
+    }
+}
+
+fn boot() -> String {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");
+    id.map(|it| it.trim().to_owned()).unwrap_or_default()
+}
+
+/// When a process was started; none if there is none. The command's name, in brackets, may hold spaces.
+fn started(pid: u32) -> Option<u64> {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    let (_, rest) = stat.rsplit_once(')')?;
+    // The 22nd field of all, and the state of a zombie is Z.
+    let fields: Vec<&str> = rest.split_whitespace().collect();
+    (*fields.first()? != "Z").then_some(())?;
+    fields.get(19)?.parse().ok()
 }
 
 impl LockInfo {
@@ -49,6 +108,7 @@ impl LockInfo {
             version: env!("CARGO_PKG_VERSION").into(),
             created: rfc3339(SystemTime::now()),
             path: String::new(),
+            process: Some(Process::this()),
         }
     }
 }
@@ -104,13 +164,19 @@ pub(crate) struct Lock {
     path: Utf8PathBuf,
     /// The note that says who we are.
     note: Utf8PathBuf,
+    /// Which lock it is.
+    id: String,
     /// The state file was made to be locked.
     created: bool,
 }
 
 /// What came of trying.
 pub(crate) enum Attempt {
-    Taken(Lock),
+    Taken {
+        lock: Lock,
+        /// Who held it and left a note without giving it back.
+        from_the_dead: Option<Box<LockInfo>>,
+    },
     Held(Option<Box<LockInfo>>),
 }
 
@@ -130,9 +196,7 @@ impl Lock {
             let file =
                 (File::options().read(true).write(true).create(true).truncate(false)).open(path)?;
             if !exclusive(&file)? {
-                let holder = std::fs::read(&note).ok();
-                let holder = holder.and_then(|bytes| serde_json::from_slice(&bytes).ok());
-                return Ok(Attempt::Held(holder));
+                return Ok(Attempt::Held(holder(&note)));
             }
             // Whoever held it may have put another file in its place.
             if is_at(&file, path)? {
@@ -140,14 +204,16 @@ impl Lock {
             }
             unlock(&file);
         };
-        let mut lock = Lock { files: vec![file], path: path.into(), note, created };
+        let from_the_dead = holder(&note);
+        let id = info.id.clone();
+        let mut lock = Lock { files: vec![file], path: path.into(), note, id, created };
         let info = LockInfo { path: path.to_string(), ..info.clone() };
         let text = serde_json::to_vec(&info)?;
         let written = (File::options().write(true).create(true).truncate(true).mode(0o600))
             .open(&lock.note)
             .and_then(|mut file| file.write_all(&text));
         match written {
-            Ok(()) => Ok(Attempt::Taken(lock)),
+            Ok(()) => Ok(Attempt::Taken { lock, from_the_dead }),
             Err(error) => {
                 let _ = lock.release();
                 Err(error)
@@ -166,12 +232,27 @@ impl Lock {
         Ok(())
     }
 
+    /// Whether the path still names the file that is locked.
+    pub(crate) fn is_ours(&self) -> io::Result<bool> {
+        // The newest may have been locked to take its place and then did not.
+        for file in self.files.iter().rev() {
+            if is_at(file, &self.path)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// Takes the note away and gives the lock back.
     pub(crate) fn release(&mut self) -> io::Result<()> {
         if self.files.is_empty() {
             return Ok(());
         }
-        let removed = std::fs::remove_file(&self.note);
+        // The note of whoever broke the lock and took it is not ours to remove.
+        let removed = match holder(&self.note).is_none_or(|it| it.id == self.id) {
+            true => std::fs::remove_file(&self.note),
+            false => Ok(()),
+        };
         let empty = std::fs::metadata(&self.path).is_ok_and(|it| it.len() == 0);
         if self.created && empty {
             let _ = std::fs::remove_file(&self.path);
@@ -199,12 +280,11 @@ impl Drop for Lock {
     }
 }
 
-/// Whether somebody holds the lock of the state at `path`, and who, if it is written beside it. Takes
-/// nothing and changes nothing.
-pub(crate) fn held(path: &Utf8Path, note: &Utf8Path) -> io::Result<Option<Option<Box<LockInfo>>>> {
+/// Whether somebody holds the lock of the state at `path`. Takes nothing and changes nothing.
+pub(crate) fn held(path: &Utf8Path, note: &Utf8Path) -> io::Result<Held> {
     let file = match File::open(path) {
         Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Held::Free),
         Err(error) => return Err(error),
     };
     let mut whole = whole(libc::F_WRLCK);
@@ -213,11 +293,15 @@ pub(crate) fn held(path: &Utf8Path, note: &Utf8Path) -> io::Result<Option<Option
     #[cfg(not(target_os = "linux"))]
     let request = FcntlArg::F_GETLK(&mut whole);
     fcntl(&file, request)?;
-    if whole.l_type == libc::F_UNLCK as libc::c_short {
-        return Ok(None);
-    }
-    let holder = std::fs::read(note).ok();
-    Ok(Some(holder.and_then(|bytes| serde_json::from_slice(&bytes).ok())))
+    Ok(match whole.l_type == libc::F_UNLCK as libc::c_short {
+        true => Held::Free,
+        false => Held::By(holder(note)),
+    })
+}
+
+/// What a note says.
+fn holder(note: &Utf8Path) -> Option<Box<LockInfo>> {
+    serde_json::from_slice(&std::fs::read(note).ok()?).ok()
 }
 
 /// Locks the whole file for writing, unless somebody else did.

@@ -1,9 +1,10 @@
 //! What the files of a state say together: the decision, without touching any of them.
 
-use camino::Utf8Path;
 use plumb_model::event::{Effect, Event};
 use plumb_model::state::State;
 
+use crate::backend::{Keep, Names};
+use crate::error::StoreError;
 use crate::journal::{Contents, Folding, Header};
 
 /// What was found on disk.
@@ -29,33 +30,13 @@ pub(crate) struct Decision {
     pub(crate) contents: Option<Contents>,
 }
 
-/// What becomes of the journal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Keep {
-    /// It goes on, behind its last good line.
-    Journal,
-    /// The one that was to follow takes its place.
-    Next,
-    /// Nothing in it is news.
-    Neither,
-}
-
-/// Files that contradict each other.
-#[derive(Debug)]
-pub(crate) struct Contradiction {
-    pub(crate) summary: String,
-    pub(crate) detail: String,
-}
-
-/// Decides. The paths are only for the explanation of a refusal.
-pub(crate) fn decide(
-    found: Found,
-    state: &Utf8Path,
-    journal: &Utf8Path,
-    backup: &Utf8Path,
-) -> Result<Decision, Contradiction> {
-    let refuse =
-        |summary: &str, detail: String| Err(Contradiction { summary: summary.into(), detail });
+/// Decides. The names are only for the explanation of a refusal.
+pub(crate) fn decide(found: Found, names: &Names) -> Result<Decision, StoreError> {
+    let Names { state, journal, backup } = names;
+    let backup = backup.as_deref().unwrap_or_default();
+    let refuse = |summary: &str, detail: String| {
+        Err(StoreError::Refused { summary: summary.into(), detail })
+    };
     let Found { snapshot, journal: current, next, backup_has_objects } = found;
     let measure = snapshot.as_ref().map(|(_, measure)| *measure);
     let header = snapshot
@@ -144,14 +125,14 @@ fn replay(
     snapshot: Option<(State, Folding)>,
     contents: Contents,
     keep: Keep,
-    path: &Utf8Path,
-) -> Result<Decision, Contradiction> {
+    path: &str,
+) -> Result<Decision, StoreError> {
     let mut state = snapshot.map(|(state, _)| state).unwrap_or_default();
     if let Some(header) = &contents.header {
         state.lineage = header.lineage.clone();
     }
     for (event, number) in contents.events.iter().zip(1..) {
-        state.record(event).map_err(|error| Contradiction {
+        state.record(event).map_err(|error| StoreError::Refused {
             summary: "State and journal do not belong together".into(),
             detail: format!(
                 "Event {number} of `{path}` does not fit the state that it follows: {}. The state \

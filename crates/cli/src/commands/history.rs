@@ -1,23 +1,15 @@
 //! `state history`: who changed the state, when, and what came of it.
 
-use plumb_diag::{Diagnostic, Diagnostics};
-use plumb_state::history::{Entry, read};
+use plumb_diag::Diagnostics;
+use plumb_state::history::Entry;
 
-use crate::args::StateHistoryArgs;
-use crate::context::Context;
-use crate::load;
+use crate::args::{BackupFlags, StateHistoryArgs};
+use crate::context::{Context, store_error};
 
 /// Shows the snapshots of the state, the newest first.
 pub(crate) fn history(context: &Context, args: &StateHistoryArgs) -> Result<i32, Diagnostics> {
-    let module = match &args.state {
-        Some(_) => None,
-        None => load::load(&mut load::read_folder).root().cloned(),
-    };
-    let backend = context.backend(module.as_deref(), args.state.as_deref())?;
-    let entries = read(&backend.path).map_err(|error| {
-        let detail = format!("What is kept beside {} cannot be read: {error}.", backend.path);
-        vec![Diagnostic::error("Cannot read the history", detail)]
-    })?;
+    let store = super::state::store_of(context, args.state.as_deref(), &BackupFlags::default())?;
+    let entries = store.history().map_err(|it| vec![store_error(&it)])?;
     if args.json {
         let text = serde_json::to_string_pretty(&entries).unwrap_or_default();
         context.ui.print(&format!("{text}\n"));

@@ -13,16 +13,11 @@ use plumb_state::v4::with_all_needs;
 use crate::args::{BackupFlags, OutputArgs, ShowArgs};
 use crate::context::{Context, store_error};
 use crate::planning::Prepared;
-use crate::{TERRAFORM_VERSION, load, planfile, planning};
+use crate::{TERRAFORM_VERSION, planfile, planning};
 
 /// The state as it is, without a lock.
 pub(crate) fn current(context: &Context, state: Option<&str>) -> Result<State, Diagnostics> {
-    let module = match state {
-        Some(_) => None,
-        None => load::load(&mut load::read_folder).root().cloned(),
-    };
-    let backend = context.backend(module.as_deref(), state)?;
-    let store = context.store(&backend, &BackupFlags::default(), context.schemas());
+    let store = super::state::store_of(context, state, &BackupFlags::default())?;
     store.read_only().map(|it| it.0).map_err(|it| vec![store_error(&it)])
 }
 

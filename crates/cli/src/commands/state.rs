@@ -8,7 +8,7 @@ use plumb_model::addr::{Addr, Mode, ModuleInstance, ObjectKey};
 use plumb_model::event::Event;
 use plumb_model::state::State;
 use plumb_report::object_text;
-use plumb_state::{LocalStore, Opened, push as pushing, v4};
+use plumb_state::{Opened, Store, push as pushing, v4};
 
 use super::show::current;
 use crate::args::*;
@@ -19,16 +19,17 @@ fn error(summary: &str, detail: impl Into<String>) -> Diagnostics {
     vec![Diagnostic::error(summary, detail)]
 }
 
-fn store(
+/// The state that the configuration says, or the option.
+pub(crate) fn store_of(
     context: &Context,
-    flags: &StateFlags,
+    state: Option<&str>,
     backup: &BackupFlags,
-) -> Result<LocalStore, Diagnostics> {
-    let module = match &flags.state {
+) -> Result<Store, Diagnostics> {
+    let module = match state {
         Some(_) => None,
         None => load::load(&mut load::read_folder).root().cloned(),
     };
-    let backend = context.backend(module.as_deref(), flags.state.as_deref())?;
+    let backend = context.backend(module.as_deref(), state)?;
     Ok(context.store(&backend, backup, context.schemas()))
 }
 
@@ -40,7 +41,7 @@ fn change(
     operation: &str,
     change: impl FnOnce(&State) -> Result<Vec<Event>, Diagnostics>,
 ) -> Result<(), Diagnostics> {
-    let store = store(context, flags, backup)?;
+    let store = store_of(context, flags.state.as_deref(), backup)?;
     let Opened { mut state, mut lease, .. } = context.open(&store, flags, operation)?;
     let result = change(&state).and_then(|events| {
         for event in &events {
@@ -119,7 +120,7 @@ pub(crate) fn push(context: &Context, args: &StatePushArgs) -> Result<i32, Diagn
     read.map_err(|it| error("Failed to read the state", format!("{}: {it}.", args.path)))?;
     let pushed =
         v4::read(&bytes, &context.schemas()).map_err(|it| error(&it.summary, it.detail))?;
-    let store = store(context, &args.state, &BackupFlags::default())?;
+    let store = store_of(context, args.state.state.as_deref(), &BackupFlags::default())?;
     let Opened { state, mut lease, .. } = context.open(&store, &args.state, "StatePush")?;
     let refusal = pushing::refusal(&state, &pushed).filter(|_| !args.force);
     let result = match refusal {

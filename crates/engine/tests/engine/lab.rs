@@ -13,7 +13,7 @@ use plumb_model::question::Observations;
 use plumb_model::state::State;
 use plumb_planner::{Options, PlanMode};
 use plumb_provider::Edge;
-use plumb_state::{Backup, Lease, LocalStore, Opened};
+use plumb_state::{Backup, Folder, Lease, Opened, Store};
 use tempfile::TempDir;
 
 use crate::cloud::{self, Cloud};
@@ -120,9 +120,8 @@ impl Lab {
 
     /// Opens the state; whatever the last run left to do is done by that.
     pub fn open(&self) -> Opened {
-        let store = LocalStore::new(
-            self.path("terraform.tfstate"),
-            Backup::Beside,
+        let store = Store::new(
+            Arc::new(Folder::new(self.path("terraform.tfstate"), Backup::Beside)),
             self.engine().schemas().clone(),
         );
         store.open(None).unwrap()

@@ -1,22 +1,29 @@
 //! Lives of a store: crashes at every step, contradictions, two at once.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io;
 
 use camino::Utf8PathBuf;
 use expect_test::expect;
 use plumb_model::value::Value;
 
 use super::*;
-use crate::disk::fuse;
+use crate::files::disk::fuse;
+use crate::files::{Backup, Folder};
 use crate::testing::{life, schemas};
 
 mod disk_trouble;
 mod locking;
+mod split;
+
+fn local(path: Utf8PathBuf) -> Store {
+    Store::new(Arc::new(Folder::new(path, Backup::Beside)), Arc::new(schemas()))
+}
 
 /// A folder of its own and the store in it.
 struct Place {
     folder: tempfile::TempDir,
-    store: LocalStore,
+    store: Store,
 }
 
 impl Place {
@@ -29,7 +36,7 @@ impl Place {
     fn at(folder: tempfile::TempDir) -> Place {
         let path = Utf8PathBuf::from_path_buf(folder.path().join("terraform.tfstate"));
         let path = path.expect("paths are text here");
-        Place { folder, store: LocalStore::new(path, Backup::Beside, Arc::new(schemas())) }
+        Place { folder, store: local(path) }
     }
 
     fn file(&self, name: &str) -> std::path::PathBuf {
@@ -41,7 +48,7 @@ impl Place {
     }
 
     fn refused(&self) -> String {
-        let error = self.store.open(Some(&LockInfo::new("test"))).expect_err("refused");
+        let error = self.store.open(Some(&LockInfo::new("test"))).err().expect("refused");
         let text = format!("{error}: {}", error.advice().unwrap_or_default());
         text.replace(self.folder.path().to_str().expect("text"), "DIR")
     }
@@ -99,7 +106,12 @@ fn a_run_that_ends_well() {
     drop(lease);
     assert_eq!(
         place.names(),
-        [".terraform.tfstate.history", "terraform.tfstate", "terraform.tfstate.backup"]
+        [
+            ".terraform.tfstate.history",
+            ".terraform.tfstate.past",
+            "terraform.tfstate",
+            "terraform.tfstate.backup"
+        ]
     );
     let backup = fs::read(place.file("terraform.tfstate.backup")).expect("a backup");
     assert_eq!(v4::read(&backup, &schemas()).expect("whole").serial, 1);
@@ -135,18 +147,17 @@ fn the_history_tells_who_did_what() {
     record(&mut state, &mut lease, &[Event::Vanished { key: key.clone() }]);
     lease.checkpoint(&state).expect("folded");
     lease.close().expect("closed");
-    let path = camino::Utf8PathBuf::from_path_buf(place.file("terraform.tfstate")).expect("text");
-    let told = crate::history::read(&path).expect("readable");
+    let told = place.store.history().expect("readable");
     assert_eq!(told.iter().map(|it| it.serial).collect::<Vec<_>>(), [1, 2]);
     assert_eq!(told[0].lineage, *state.lineage);
     assert!(told[0].drifted.is_empty() && told[0].who.contains('@'), "{told:?}");
     let gone = crate::history::Drifted { address: key.to_string(), class: "deleted".into() };
     assert_eq!(told[1].drifted, [gone]);
     // A line that was torn is left out; the rest counts.
-    let file = path.with_file_name(".terraform.tfstate.history");
+    let file = place.file(".terraform.tfstate.history");
     let text = fs::read_to_string(&file).expect("there");
     fs::write(&file, format!("{}{{\"time\": \"2", text)).expect("writable");
-    assert_eq!(crate::history::read(&path).expect("readable"), told);
+    assert_eq!(place.store.history().expect("readable"), told);
 }
 
 #[test]
@@ -386,5 +397,5 @@ fn damage_is_explained() {
 
     let place = interrupted();
     fs::write(place.file("terraform.tfstate"), "{\"version\": 4, \"ter").expect("written");
-    expect!["cannot use the state file `DIR/terraform.tfstate`: Nothing was changed. `DIR/terraform.tfstate.backup` holds the state before the last run, if there is one."].assert_eq(&place.refused());
+    expect!["cannot use the state `DIR/terraform.tfstate`: Nothing was changed. `DIR/terraform.tfstate.backup` holds the state before the last run, if there is one."].assert_eq(&place.refused());
 }

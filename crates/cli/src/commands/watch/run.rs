@@ -149,7 +149,7 @@ impl<'a> Run<'a> {
         if self.settings.mode == Mode::Report {
             return;
         }
-        let path = owed::path(sight.store.path());
+        let path = owed::path(&sight.prepared.backend.path);
         let lineage = sight.state.lineage.clone();
         match owed::read(&path, &lineage, &sight.configuration) {
             Ok(objects) if objects.is_empty() => {}

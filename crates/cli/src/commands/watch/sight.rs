@@ -11,7 +11,8 @@ use plumb_model::addr::{ObjectKey, ProviderAddr};
 use plumb_model::question::{Answer, Observations, QuestionKey};
 use plumb_model::state::State;
 use plumb_provider::Foreign;
-use plumb_state::{LocalStore, LockInfo, StoreError};
+use plumb_state::backend::Held;
+use plumb_state::{LockInfo, Store, StoreError};
 use plumb_watch::{NotLooked, Scope};
 use sha2::{Digest, Sha256};
 
@@ -28,7 +29,7 @@ pub(crate) struct Sight {
     pub(crate) prepared: Prepared,
     /// Of the files that the configuration was read from.
     pub(crate) configuration: String,
-    pub(crate) store: LocalStore,
+    pub(crate) store: Store,
     pub(crate) state: State,
     /// A run did not end well.
     pub(crate) unsettled: bool,
@@ -116,7 +117,7 @@ impl Sight {
     }
 
     fn marks_of_state(&self) -> Marks {
-        marks(std::iter::empty(), std::iter::once(self.store.path().as_str()))
+        marks(std::iter::empty(), std::iter::once(self.prepared.backend.path.as_str()))
     }
 
     /// Whatever was seen is looked for again.
@@ -147,8 +148,8 @@ impl Sight {
             return Err(NotLooked::Failed(why.clone()));
         }
         match self.store.held() {
-            Ok(None) => {}
-            Ok(Some(holder)) => return Err(NotLooked::Busy(holder_text(holder.as_deref()))),
+            Ok(Held::Free | Held::Unknown) => {}
+            Ok(Held::By(holder)) => return Err(NotLooked::Busy(holder_text(holder.as_deref()))),
             Err(error) => return Err(failed(&vec![store_error(&error)])),
         }
         if scope.everything || self.unsettled || self.state_moved() {

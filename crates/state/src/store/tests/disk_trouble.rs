@@ -33,8 +33,8 @@ fn remount(folder: &Utf8PathBuf, how: &str) {
     assert!(done.success());
 }
 
-fn store_in(folder: &Utf8PathBuf) -> LocalStore {
-    LocalStore::new(folder.join("terraform.tfstate"), Backup::Beside, Arc::new(schemas()))
+fn store_in(folder: &Utf8PathBuf) -> Store {
+    local(folder.join("terraform.tfstate"))
 }
 
 fn is_full<T: std::fmt::Debug>(result: Result<T, StoreError>) {
@@ -114,7 +114,7 @@ fn a_read_only_folder_is_refused_before_anything_happens() {
     lease.checkpoint(&state).expect("folded");
     drop(lease);
     remount(&folder, "remount,ro");
-    let error = store.open(Some(&LockInfo::new("t"))).map(|_| ()).expect_err("no lock");
+    let error = store.open(Some(&LockInfo::new("t"))).map(|_| ()).err().expect("no lock");
     assert!(error.to_string().starts_with("cannot lock `"), "{error}");
     let (seen, _) = store.read_only().expect("looking is fine");
     assert_eq!(content(&seen), content(&state));

@@ -8,7 +8,8 @@ use super::*;
 fn locked(place: &Place) -> Option<Box<LockInfo>> {
     match place.store.open(Some(&LockInfo::new("second"))) {
         Err(StoreError::Locked { holder, .. }) => holder,
-        other => panic!("not locked: {other:?}"),
+        Err(other) => panic!("not locked: {other:?}"),
+        Ok(_) => panic!("not locked"),
     }
 }
 
@@ -26,7 +27,7 @@ fn the_second_is_told_of_the_first() {
     lease.checkpoint(&state).expect("folded");
     locked(&place);
     // Something else in this process reads the file: the lock stays.
-    drop(File::open(place.store.path()).expect("readable"));
+    drop(File::open(place.store.name()).expect("readable"));
     locked(&place);
     lease.close().expect("closed");
     drop(place.open());
@@ -51,12 +52,12 @@ fn terraform_and_we_exclude_each_other() {
     };
     let place = Place::new();
     let lease = place.open().lease;
-    let theirs = File::options().write(true).open(place.store.path()).expect("there");
+    let theirs = File::options().write(true).open(place.store.name()).expect("there");
     assert!(fcntl(&theirs, FcntlArg::F_SETLK(&whole)).is_err(), "we hold it");
     drop(lease);
     let mut options = File::options();
     let options = options.write(true).create(true).truncate(false);
-    let theirs = options.open(place.store.path()).expect("there");
+    let theirs = options.open(place.store.name()).expect("there");
     fcntl(&theirs, FcntlArg::F_SETLK(&whole)).expect("free again");
     assert_eq!(locked(&place), None);
     drop(theirs);
@@ -69,7 +70,7 @@ fn whoever_waited_with_the_old_file_open_does_not_read_it_as_a_state() {
     let Opened { mut state, mut lease, .. } = place.open();
     record(&mut state, &mut lease, &[output("a", 1)]);
     lease.checkpoint(&state).expect("folded");
-    let waiting = File::open(place.store.path()).expect("there");
+    let waiting = File::open(place.store.name()).expect("there");
     record(&mut state, &mut lease, &[output("a", 2)]);
     lease.checkpoint(&state).expect("folded");
     lease.close().expect("closed");
@@ -116,8 +117,8 @@ fn a_symbolic_link_is_the_file_it_leads_to() {
     let place = Place::new();
     let Opened { mut state, mut lease, .. } = place.open();
     let link = Utf8PathBuf::from_path_buf(place.file("link.tfstate")).expect("text");
-    std::os::unix::fs::symlink(place.store.path(), &link).expect("made");
-    let other = LocalStore::new(link.clone(), Backup::Off, Arc::new(schemas()));
+    std::os::unix::fs::symlink(place.store.name(), &link).expect("made");
+    let other = Store::new(Arc::new(Folder::new(link.clone(), Backup::Off)), Arc::new(schemas()));
     assert!(matches!(other.open(Some(&LockInfo::new("t"))), Err(StoreError::Locked { .. })));
     record(&mut state, &mut lease, &[output("a", 1)]);
     drop(lease);
@@ -132,17 +133,73 @@ fn a_symbolic_link_is_the_file_it_leads_to() {
 fn whether_it_is_held_can_be_asked() {
     let place = Place::new();
     let held = || place.store.held().expect("readable");
-    assert_eq!(held(), None, "there is no state");
+    assert_eq!(held(), Held::Free, "there is no state");
     let Opened { mut state, mut lease, .. } = place.open();
     let before = place.names();
-    assert_eq!(held().flatten().expect("named").operation, "test");
+    let Held::By(Some(holder)) = held() else { panic!("not held") };
+    assert_eq!(holder.operation, "test");
     // A folding puts a new file in place.
     record(&mut state, &mut lease, &[output("a", 1)]);
     lease.checkpoint(&state).expect("written");
-    assert!(held().is_some());
+    assert!(matches!(held(), Held::By(_)));
     assert!(place.names().len() >= before.len());
     lease.close().expect("closed");
     let before = place.names();
-    assert_eq!(held(), None);
+    assert_eq!(held(), Held::Free);
     assert_eq!(place.names(), before, "asking leaves nothing behind");
+}
+
+#[test]
+fn whose_lock_is_broken_writes_nothing_more() {
+    let place = Place::new();
+    let Opened { mut state, mut lease, .. } = place.open();
+    record(&mut state, &mut lease, &[output("a", 1)]);
+    lease.checkpoint(&state).expect("folded");
+    record(&mut state, &mut lease, &[output("b", 1)]);
+    let wrong = place.store.break_lock("no-such-lock").expect_err("another");
+    assert!(wrong.advice().expect("told").contains("does not match existing lock"));
+    let holder = locked(&place).expect("named");
+    place.store.break_lock(&holder.id).expect("broken");
+
+    let Opened { state: seen, lease: second, recovery } = place.open();
+    assert_eq!((content(&seen), recovery.events), (content(&state), 1));
+    let error = lease.append(&[output("c", 1)]).expect_err("fenced");
+    assert!(matches!(error, StoreError::Fenced { .. }), "{error}");
+    assert!(matches!(lease.checkpoint(&state), Err(StoreError::Fenced { .. })));
+    // Whatever it wrote went nowhere, and leaving does not take the second one's note away.
+    drop(lease);
+    assert!(place.names().contains(&".terraform.tfstate.lock.info".to_owned()));
+    drop(second);
+    assert_eq!(content(&place.open().state), content(&state));
+    assert!(!place.names().iter().any(|it| it.contains("breaking")));
+}
+
+#[test]
+fn the_lock_of_another_program_is_not_broken() {
+    let place = Place::new();
+    let Opened { lease, .. } = place.open();
+    let note = place.file(".terraform.tfstate.lock.info");
+    let holder = LockInfo { process: None, ..(*locked(&place).expect("named")).clone() };
+    fs::write(&note, serde_json::to_string(&holder).expect("JSON")).expect("written");
+    let error = place.store.break_lock(&holder.id).expect_err("not ours");
+    assert!(error.advice().expect("told").contains("another program"), "{error}");
+    drop(lease);
+    let error = place.store.break_lock(&holder.id).expect_err("free");
+    assert!(error.advice().expect("told").contains("is not locked"), "{error}");
+}
+
+#[test]
+fn dead_processes_are_told_from_living_ones() {
+    let this = crate::lock::Process::this();
+    assert!(!this.is_dead());
+    let other = |change: fn(&mut crate::lock::Process)| {
+        let mut other = this.clone();
+        change(&mut other);
+        other
+    };
+    assert!(other(|it| it.started += 1).is_dead(), "the number is used again");
+    assert!(other(|it| it.boot = "before".into()).is_dead(), "the machine was started again");
+    assert!(other(|it| it.pid = u32::MAX).is_dead());
+    let far = other(|it| (it.host, it.pid) = ("elsewhere".into(), u32::MAX));
+    assert!(!far.is_dead(), "nobody can tell from here");
 }

@@ -1,13 +1,12 @@
 //! The files of a state and the few things that are done with them.
 
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, Write};
 use std::os::unix::fs::{MetadataExt, fchown};
 
 use camino::{Utf8Path, Utf8PathBuf};
 
-use crate::journal::Folding;
-use crate::store::StoreError;
+use crate::error::{StoreError, failed};
 
 /// Where everything of one state is.
 #[derive(Clone, Debug)]
@@ -24,6 +23,10 @@ pub(crate) struct Paths {
     pub(crate) torn: Utf8PathBuf,
     /// Who changed it, when.
     pub(crate) history: Utf8PathBuf,
+    /// Snapshots that were replaced.
+    pub(crate) past: Utf8PathBuf,
+    /// A copy that takes the place of another file while a lock is broken.
+    pub(crate) breaking: Utf8PathBuf,
     /// Who holds the lock.
     pub(crate) note: Utf8PathBuf,
     folder: Utf8PathBuf,
@@ -47,6 +50,8 @@ impl Paths {
             making: beside("new"),
             torn: beside("journal.torn"),
             history: beside("history"),
+            past: beside("past"),
+            breaking: beside("breaking"),
             note: beside("lock.info"),
             folder,
             state,
@@ -72,12 +77,6 @@ fn folder_of(path: &Utf8Path) -> Utf8PathBuf {
         Some(parent) if !parent.as_str().is_empty() => parent.into(),
         _ => ".".into(),
     }
-}
-
-/// An I/O error with its context, for `map_err`.
-pub(crate) fn failed(what: &'static str, path: &Utf8Path) -> impl FnOnce(io::Error) -> StoreError {
-    let path = path.to_owned();
-    move |source| StoreError::Io { what, path, source }
 }
 
 /// What is in a file; nothing if there is none.
@@ -107,16 +106,24 @@ pub(crate) fn rename(from: &Utf8Path, to: &Utf8Path) -> Result<(), StoreError> {
     fs::rename(from, to).map_err(failed("replace", to))
 }
 
-/// A new file in place of any that is there.
+/// A new file in place of any that is there, for its owner alone.
 pub(crate) fn create(path: &Utf8Path) -> Result<File, StoreError> {
     step("write", path)?;
-    File::options()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(true)
-        .open(path)
-        .map_err(failed("write", path))
+    private().read(true).truncate(true).open(path).map_err(failed("write", path))
+}
+
+/// Files that may hold secrets are nobody else's to read, unless an older one in their place was.
+pub(crate) fn private() -> fs::OpenOptions {
+    use std::os::unix::fs::OpenOptionsExt;
+    let mut options = File::options();
+    options.write(true).create(true).mode(0o600);
+    options
+}
+
+/// A file that is there, to go on with.
+pub(crate) fn open(path: &Utf8Path) -> Result<File, StoreError> {
+    step("write", path)?;
+    File::options().read(true).write(true).open(path).map_err(failed("write", path))
 }
 
 /// A whole file, durable on return (its name is not yet).
@@ -150,72 +157,6 @@ pub(crate) fn step(what: &'static str, path: &Utf8Path) -> Result<(), StoreError
     }
     let _ = (what, path);
     Ok(())
-}
-
-/// Measures what passes through.
-pub(crate) struct Measured<W> {
-    to: W,
-    bytes: u64,
-    hasher: crc32fast::Hasher,
-}
-
-impl<W: Write> Measured<W> {
-    pub(crate) fn new(to: W) -> Measured<W> {
-        Measured { to, bytes: 0, hasher: crc32fast::Hasher::new() }
-    }
-
-    pub(crate) fn finish(self, serial: u64) -> Folding {
-        Folding { serial, bytes: self.bytes, crc: self.hasher.finalize() }
-    }
-}
-
-impl<W: Write> Write for Measured<W> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.to.write(bytes)?;
-        self.hasher.update(&bytes[..written]);
-        self.bytes += written as u64;
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.to.flush()
-    }
-}
-
-/// Whether two snapshots differ in nothing but the serial.
-pub(crate) fn same_but_serial(a: &Utf8Path, b: &Utf8Path) -> io::Result<bool> {
-    let (Ok(a), Ok(b)) = (File::open(a), File::open(b)) else { return Ok(false) };
-    // The serial has at most 20 digits: longer differences need no look inside.
-    if a.metadata()?.len().abs_diff(b.metadata()?.len()) > 20 {
-        return Ok(false);
-    }
-    let (mut a, mut b) = (BufReader::new(a), BufReader::new(b));
-    if head_without_serial(&mut a)? != head_without_serial(&mut b)? {
-        return Ok(false);
-    }
-    let (mut page_a, mut page_b) = ([0; 16 * 1024], [0; 16 * 1024]);
-    loop {
-        let n = a.read(&mut page_a)?;
-        if n == 0 {
-            return Ok(b.read(&mut page_b)? == 0);
-        }
-        if b.read_exact(&mut page_b[..n]).is_err() || page_a[..n] != page_b[..n] {
-            return Ok(false);
-        }
-    }
-}
-
-/// The first five lines of a file as we write it, without the serial.
-fn head_without_serial(file: &mut impl BufRead) -> io::Result<String> {
-    let mut head = String::new();
-    for _ in 0..5 {
-        let mut line = String::new();
-        file.take(4096).read_line(&mut line)?;
-        if !line.starts_with("  \"serial\": ") {
-            head.push_str(&line);
-        }
-    }
-    Ok(head)
 }
 
 /// After so many steps every further one fails, as if the process had died.

@@ -1,0 +1,135 @@
+//! A journal in a folder: the file itself, the one that is to follow, and what was cut off.
+
+use std::fs::File;
+use std::io::{self, Seek, SeekFrom, Write};
+
+use crate::backend::{Keep, Stored};
+use crate::error::{StoreError, failed};
+
+use super::disk::{self, Paths};
+
+/// The files of a journal.
+#[derive(Debug)]
+pub(crate) struct Journal {
+    pub(crate) paths: Paths,
+    file: Option<File>,
+    /// Where the next write would go.
+    end: u64,
+    /// What is on disk nobody knows, or it is of no more use.
+    pub(crate) broken: bool,
+}
+
+impl Journal {
+    pub(crate) fn new(paths: Paths) -> Journal {
+        Journal { paths, file: None, end: 0, broken: false }
+    }
+
+    pub(crate) fn read(&self, stored: &mut Stored) -> Result<(), StoreError> {
+        stored.journal = disk::read(&self.paths.journal)?;
+        stored.next = disk::read(&self.paths.next)?;
+        Ok(())
+    }
+
+    /// As [`crate::backend::Backend::settle`].
+    pub(crate) fn settle(&mut self, keep: Keep, bytes: u64) -> Result<Option<String>, StoreError> {
+        let torn = self.set_torn_aside(bytes)?;
+        let Paths { journal, next, .. } = &self.paths;
+        match keep {
+            Keep::Journal => disk::remove(next)?,
+            Keep::Next => disk::rename(next, journal)?,
+            Keep::Neither => {
+                disk::remove(journal)?;
+                disk::remove(next)?;
+            }
+        }
+        self.file = None;
+        Ok(torn)
+    }
+
+    /// Moves the end of the journal that counts for nothing to a file of its own.
+    fn set_torn_aside(&self, good: u64) -> Result<Option<String>, StoreError> {
+        let Paths { journal, torn, .. } = &self.paths;
+        let bytes = disk::read(journal)?.unwrap_or_default();
+        let Some(rest) = bytes.get(good as usize..).filter(|it| !it.is_empty()) else {
+            return Ok(None);
+        };
+        disk::write_whole(torn, rest)?;
+        File::options()
+            .write(true)
+            .open(journal)
+            .and_then(|file| {
+                file.set_len(good)?;
+                file.sync_data()
+            })
+            .map_err(failed("write", journal))?;
+        Ok(Some(torn.to_string()))
+    }
+
+    /// As [`crate::backend::Backend::append`].
+    pub(crate) fn append(&mut self, at: u64, text: &str) -> Result<(), StoreError> {
+        if self.broken {
+            return Err(StoreError::Broken { name: self.paths.journal.to_string() });
+        }
+        if at == 0 {
+            self.paths.make_folder()?;
+        }
+        self.put(at, text)?;
+        if at == 0 {
+            self.paths.sync_folder().inspect_err(|_| self.broken = true)?;
+        }
+        Ok(())
+    }
+
+    fn put(&mut self, at: u64, text: &str) -> Result<(), StoreError> {
+        let path = &self.paths.journal;
+        let file = match &mut self.file {
+            Some(file) => file,
+            none => {
+                self.end = u64::MAX;
+                none.insert(if at == 0 { disk::create(path)? } else { disk::open(path)? })
+            }
+        };
+        if self.end != at {
+            cut(file, at).map_err(failed("write", path))?;
+            self.end = at;
+        }
+        disk::step("write", path)?;
+        if let Err(error) = file.write_all(text.as_bytes()) {
+            // Half a line must not come before the next one.
+            self.broken = cut(file, at).is_err();
+            return Err(failed("write", path)(error));
+        }
+        self.end = at + text.len() as u64;
+        file.sync_data().map_err(|error| {
+            self.broken = true;
+            failed("sync", path)(error)
+        })
+    }
+
+    /// Writes the journal that will follow the snapshot in the making.
+    pub(crate) fn prepare(&self, next: Option<&str>) -> Result<(), StoreError> {
+        match next {
+            Some(text) => disk::write_whole(&self.paths.next, text.as_bytes()).map(drop),
+            None => Ok(()),
+        }
+    }
+
+    /// The snapshot is in place: what was prepared takes the journal's place.
+    pub(crate) fn turn(&mut self, prepared: bool) -> Result<(), StoreError> {
+        // What was is of no more use, whatever becomes of it.
+        self.broken = true;
+        self.file = None;
+        match prepared {
+            true => disk::rename(&self.paths.next, &self.paths.journal)?,
+            false => disk::remove(&self.paths.journal)?,
+        }
+        self.broken = false;
+        Ok(())
+    }
+}
+
+/// Makes `at` the end.
+fn cut(file: &mut File, at: u64) -> io::Result<()> {
+    file.set_len(at)?;
+    file.seek(SeekFrom::Start(at)).map(drop)
+}
