@@ -88,23 +88,7 @@ pub(crate) fn strike(strike: Strike<'_>) -> io::Result<Struck> {
             }
             strike.world.doze(false);
         }
-        Scenario::Stop => {
-            kill(pid, Signal::SIGSTOP)?;
-            strike.world.rest();
-            let refusal = refusal(strike.site, strike.world, "second");
-            kill(pid, Signal::SIGCONT)?;
-            let ended = running.wait()?;
-            return Ok(match refusal? {
-                Refusal::Clean if ended.well() => Struck::Refused,
-                Refusal::Clean => {
-                    Struck::Broke(format!("it did not go on after SIGCONT: {}", ended.summary()))
-                }
-                Refusal::Touched(what) => Struck::Broke(what),
-                Refusal::None => {
-                    Struck::Broke("two applies had the same state at the same time".to_owned())
-                }
-            });
-        }
+        Scenario::Stop => return stop(strike, running),
         Scenario::Enospc => {
             let ballast = fill(&strike.site.folder)?;
             let ended = running.wait()?;
@@ -132,6 +116,42 @@ pub(crate) fn strike(strike: Strike<'_>) -> io::Result<Struck> {
     }
     running.wait()?;
     Ok(Struck::Hit)
+}
+
+/// Stops a run; another apply has to refuse. Every other time a person then breaks the lock, where the
+/// tool lets them, and applies; the first run, when it goes on, must find that it may not.
+fn stop(strike: Strike<'_>, running: Running) -> io::Result<Struck> {
+    let Strike { site, world, .. } = strike;
+    let pid = running.pid();
+    kill(pid, Signal::SIGSTOP)?;
+    let mut others = || -> io::Result<(Refusal, bool)> {
+        world.rest();
+        let refusal = refusal(site, world, "second")?;
+        let note = fs::read(site.file(&format!(".{STATE}.lock.info"))).unwrap_or_default();
+        let note: serde_json::Value = serde_json::from_slice(&note).unwrap_or_default();
+        let id = note["ID"].as_str().unwrap_or_default();
+        let forced = strike.chance.bool()
+            && site.run(&["force-unlock", "-force", id], "unlock")?.well()
+            && site.run(&["apply"], "forced")?.well();
+        Ok((refusal, forced))
+    };
+    let (others, effects) = (others(), world.ledger().effects());
+    kill(pid, Signal::SIGCONT)?;
+    let ended = running.wait()?;
+    let (refusal, forced) = others?;
+    Ok(match refusal {
+        Refusal::Touched(what) => Struck::Broke(what),
+        Refusal::None => {
+            Struck::Broke("two applies had the same state at the same time".to_owned())
+        }
+        Refusal::Clean if forced && world.ledger().effects() != effects => {
+            Struck::Broke("the first went on although its lock was broken".to_owned())
+        }
+        Refusal::Clean if !forced && !ended.well() => {
+            Struck::Broke(format!("it did not go on after SIGCONT: {}", ended.summary()))
+        }
+        Refusal::Clean => Struck::Refused,
+    })
 }
 
 /// Whether and how an apply refused.

@@ -1,4 +1,4 @@
-//! What it costs to record one step, as the state grows.
+//! What it costs to record one step, as the state grows: by itself, and in whole applies.
 
 use std::fs;
 use std::io;
@@ -6,12 +6,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crate::tool::{Site, Tool};
 use camino::Utf8PathBuf;
 use plumb_model::addr::{Addr, ProviderAddr};
 use plumb_model::event::{Effect, Event, Intended, Intent, Remote};
 use plumb_model::state::{Object, State, Token};
 use plumb_model::value::Value;
-use plumb_state::{Backup, Lease, LocalStore, LockInfo};
+use plumb_state::{Backup, Folder, Lease, LockInfo, Store};
 
 /// The cost of a step in a state of some size.
 #[derive(Clone, Copy, Debug)]
@@ -62,7 +63,8 @@ fn grow(folder: &Path, objects: usize) -> io::Result<Grown> {
     let folder = folder.join(format!("state-{objects}"));
     fs::create_dir_all(&folder)?;
     let folder = Utf8PathBuf::try_from(folder).map_err(io::Error::other)?;
-    let store = LocalStore::new(folder.join("terraform.tfstate"), Backup::Off, Arc::default());
+    let place = Folder::new(folder.join("terraform.tfstate"), Backup::Off);
+    let store = Store::new(Arc::new(place), Arc::default());
     let mut opened = store.open(Some(&LockInfo::new("measure"))).map_err(io::Error::other)?;
     let provider = provider()?;
     let records = (0..objects).map(|index| {
@@ -144,4 +146,31 @@ fn attributes(index: u64) -> Value {
 
 fn record(state: &mut State, event: &Event) -> io::Result<()> {
     state.record(event).map_err(|e| io::Error::other(e.message))
+}
+
+/// The cost of a step in an apply that makes so many objects of nothing, all else included.
+pub fn applies(tool: &Tool, folder: &Path, sizes: &[usize]) -> io::Result<Vec<(usize, Duration)>> {
+    let mut costs = Vec::new();
+    for &objects in sizes {
+        let home = folder.join(format!("apply-{objects}"));
+        let site = Site {
+            tool: tool.clone(),
+            folder: home.join("work"),
+            logs: home.join("logs"),
+            socket: home.join("nobody"),
+            parallelism: 10,
+        };
+        fs::create_dir_all(&site.folder)?;
+        fs::create_dir_all(&site.logs)?;
+        let text = format!(
+            "resource \"terraform_data\" \"n\" {{\n  count = {objects}\n  input = count.index\n}}\n"
+        );
+        fs::write(site.file("main.tf"), text)?;
+        let ended = site.run(&["apply"], "apply")?;
+        if !ended.well() {
+            return Err(io::Error::other(ended.summary()));
+        }
+        costs.push((objects, ended.took / u32::try_from(objects.max(1)).unwrap_or(u32::MAX)));
+    }
+    Ok(costs)
 }

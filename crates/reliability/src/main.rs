@@ -75,7 +75,7 @@ fn work(options: &Options) -> Result<bool, Box<dyn Error>> {
     let base = std::env::temp_dir().join(format!("reliab-{}", std::process::id()));
     std::fs::create_dir_all(&base)?;
     let done = match &options.growth {
-        Some(sizes) => measure_growth(sizes, &base),
+        Some(sizes) => measure_growth(&tool(options)?, sizes, &base),
         None => measure(options, &base),
     };
     // Only if nothing is in it.
@@ -83,14 +83,33 @@ fn work(options: &Options) -> Result<bool, Box<dyn Error>> {
     done
 }
 
-fn measure_growth(sizes: &[usize], base: &std::path::Path) -> Result<bool, Box<dyn Error>> {
+fn tool(options: &Options) -> Result<Tool, Box<dyn Error>> {
+    let kind = if options.terraform { Kind::Terraform } else { Kind::Plumb };
+    // A bare name is looked up in PATH.
+    let program = match options.tool.components().count() {
+        1 => options.tool.clone(),
+        _ => options.tool.canonicalize()?,
+    };
+    Ok(Tool { program, kind })
+}
+
+fn measure_growth(
+    tool: &Tool,
+    sizes: &[usize],
+    base: &std::path::Path,
+) -> Result<bool, Box<dyn Error>> {
     let folder = base.join("growth");
     let costs = growth::measure(&folder, sizes, 2_000)?;
+    let whole = growth::applies(tool, &folder, sizes)?;
     std::fs::remove_dir_all(&folder)?;
-    println!("| objects | a step, µs | of that in memory, µs |\n|--:|--:|--:|");
+    println!(
+        "| objects | recording a step, µs | of that in memory, µs | a step of a whole apply, µs |\n\
+         |--:|--:|--:|--:|"
+    );
     let micros = |time: Duration| time.as_secs_f64() * 1e6;
-    for cost in &costs {
-        println!("| {} | {:.0} | {:.1} |", cost.objects, micros(cost.step), micros(cost.memory));
+    for (cost, (_, apply)) in costs.iter().zip(&whole) {
+        let (step, memory) = (micros(cost.step), micros(cost.memory));
+        println!("| {} | {step:.0} | {memory:.1} | {:.0} |", cost.objects, micros(*apply));
     }
     let (Some(first), Some(last)) = (costs.first(), costs.last()) else { return Ok(true) };
     let growth = micros(last.step) / micros(first.step) - 1.0;
@@ -99,12 +118,6 @@ fn measure_growth(sizes: &[usize], base: &std::path::Path) -> Result<bool, Box<d
 }
 
 fn measure(options: &Options, base: &std::path::Path) -> Result<bool, Box<dyn Error>> {
-    let kind = if options.terraform { Kind::Terraform } else { Kind::Plumb };
-    // A bare name is looked up in PATH.
-    let program = match options.tool.components().count() {
-        1 => options.tool.clone(),
-        _ => options.tool.canonicalize()?,
-    };
     let scenarios = match &options.scenario[..] {
         [] => Scenario::ALL.to_vec(),
         some => some.to_vec(),
@@ -115,7 +128,7 @@ fn measure(options: &Options, base: &std::path::Path) -> Result<bool, Box<dyn Er
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     let bench = Bench {
-        tool: Tool { program, kind },
+        tool: tool(options)?,
         backend: options.backend,
         resources: options.resources,
         parallelism: options.parallelism,

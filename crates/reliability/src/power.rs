@@ -24,9 +24,12 @@ pub struct Disk {
     files: Vec<Content>,
     /// Names whose last change was synced.
     durable: BTreeMap<String, usize>,
-    /// Changes of names since, in order: which file it now stands for, if any.
-    pending: Vec<(String, Option<usize>)>,
+    /// Changes of names since, in order.
+    pending: Vec<Naming>,
 }
+
+/// Which files names stand for from now on, if any. Happens as a whole or not at all: a rename is one.
+type Naming = Vec<(String, Option<usize>)>;
 
 /// The content of a file.
 #[derive(Clone, Debug, Default)]
@@ -130,7 +133,7 @@ impl Disk {
             true
         };
         match call {
-            Call::Open { name, truncate, create, fd } => {
+            Call::Open { name, truncate, create, append, fd } => {
                 let what = match name {
                     None => What::Folder,
                     Some(name) => {
@@ -139,7 +142,7 @@ impl Disk {
                             Some(file) => file,
                             None if *create => {
                                 self.files.push(Content::default());
-                                self.pending.push((name.clone(), Some(self.files.len() - 1)));
+                                self.pending.push(vec![(name.clone(), Some(self.files.len() - 1))]);
                                 self.files.len() - 1
                             }
                             None => return false,
@@ -150,7 +153,11 @@ impl Disk {
                         What::File(file)
                     }
                 };
-                handles.insert(*fd, Handle { what, at: 0 });
+                let at = match what {
+                    What::File(file) if *append => self.files[file].now().len(),
+                    _ => 0,
+                };
+                handles.insert(*fd, Handle { what, at });
                 true
             }
             Call::Write { fd, at, data } => write(self, *fd, *at, data),
@@ -199,11 +206,8 @@ impl Disk {
                     true
                 }
                 Some(What::Folder) => {
-                    for (name, file) in std::mem::take(&mut self.pending) {
-                        match file {
-                            Some(file) => self.durable.insert(name, file),
-                            None => self.durable.remove(&name),
-                        };
+                    for naming in std::mem::take(&mut self.pending) {
+                        name(&mut self.durable, &naming);
                     }
                     true
                 }
@@ -219,15 +223,13 @@ impl Disk {
             Call::Close { fd } => handles.remove(fd).is_some(),
             Call::Rename { from, to } => match self.named(from) {
                 Some(file) => {
-                    // One change for whoever looks at the new name; the old one goes with it or not.
-                    self.pending.push((to.clone(), Some(file)));
-                    self.pending.push((from.clone(), None));
+                    self.pending.push(vec![(to.clone(), Some(file)), (from.clone(), None)]);
                     true
                 }
                 None => false,
             },
             Call::Remove { name } => {
-                self.pending.push((name.clone(), None));
+                self.pending.push(vec![(name.clone(), None)]);
                 true
             }
         }
@@ -235,7 +237,7 @@ impl Disk {
 
     /// Which file a name stands for now.
     fn named(&self, name: &str) -> Option<usize> {
-        match self.pending.iter().rev().find(|it| it.0 == name) {
+        match self.pending.iter().flatten().rev().find(|it| it.0 == name) {
             Some((_, file)) => *file,
             None => self.durable.get(name).copied(),
         }
@@ -244,7 +246,7 @@ impl Disk {
     /// What everybody saw before the cut.
     pub fn now(&self) -> BTreeMap<String, Vec<u8>> {
         let mut names = self.durable.clone();
-        self.pending.iter().for_each(|it| set(&mut names, it));
+        self.pending.iter().for_each(|it| name(&mut names, it));
         names.into_iter().map(|(name, file)| (name, self.files[file].now())).collect()
     }
 
@@ -255,7 +257,7 @@ impl Disk {
         let kept = chance.bool().then(|| chance.usize(..=self.pending.len()));
         for (index, change) in self.pending.iter().enumerate() {
             if kept.map_or_else(|| chance.bool(), |kept| index < kept) {
-                set(&mut names, change);
+                name(&mut names, change);
             }
         }
         let mut survive = |file: usize| {
@@ -267,11 +269,13 @@ impl Disk {
     }
 }
 
-fn set(names: &mut BTreeMap<String, usize>, (name, file): &(String, Option<usize>)) {
-    match file {
-        Some(file) => names.insert(name.clone(), *file),
-        None => names.remove(name),
-    };
+fn name(names: &mut BTreeMap<String, usize>, naming: &Naming) {
+    for (name, file) in naming {
+        match file {
+            Some(file) => names.insert(name.clone(), *file),
+            None => names.remove(name),
+        };
+    }
 }
 
 /// Whether a file of the folder belongs to the state.
@@ -305,7 +309,7 @@ mod tests {
     use super::*;
 
     fn open(name: &str, fd: i64) -> Call {
-        Call::Open { name: Some(name.into()), truncate: true, create: true, fd }
+        Call::Open { name: Some(name.into()), truncate: true, create: true, append: false, fd }
     }
 
     fn write(fd: i64, data: &[u8]) -> Call {
@@ -323,7 +327,8 @@ mod tests {
 
     #[test]
     fn what_was_synced_is_there() {
-        let folder = Call::Open { name: None, truncate: false, create: false, fd: 9 };
+        let folder =
+            Call::Open { name: None, truncate: false, create: false, append: false, fd: 9 };
         let sync = |fd| Call::Sync { fd };
         let mut disk = Disk::new([("old".to_owned(), b"o".to_vec())]);
         done(&mut disk, &[open("a", 3), write(3, b"one"), sync(3), folder, sync(9)]);

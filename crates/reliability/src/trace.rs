@@ -16,6 +16,7 @@ pub enum Call {
         name: Option<String>,
         truncate: bool,
         create: bool,
+        append: bool,
         fd: i64,
     },
     Write {
@@ -179,6 +180,7 @@ fn understand(line: &str) -> Option<Call> {
                 name: belongs(&name).then_some(name),
                 truncate: flags.contains("O_TRUNC"),
                 create: flags.contains("O_CREAT"),
+                append: flags.contains("O_APPEND"),
                 fd: result,
             }
         }
@@ -255,7 +257,8 @@ mod tests {
         let name = ".terraform.tfstate.new".to_owned();
         let write = |data: &[u8]| Call::Write { fd: 5, at: None, data: data.to_vec() };
         let read = read(record);
-        let open = Call::Open { name: Some(name), truncate: true, create: true, fd: 5 };
+        let open =
+            Call::Open { name: Some(name), truncate: true, create: true, append: false, fd: 5 };
         assert_eq!(read.calls, [open, Call::Sync { fd: 5 }, write(b"a, ")]);
         assert_eq!(read.under_way, [write(b"b")]);
         let pid = nix::unistd::Pid::from_raw;
