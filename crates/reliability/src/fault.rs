@@ -124,10 +124,10 @@ fn stop(strike: Strike<'_>, running: Running) -> io::Result<Struck> {
     let Strike { site, world, .. } = strike;
     let pid = running.pid();
     kill(pid, Signal::SIGSTOP)?;
+    let note = fs::read(site.file(&format!(".{STATE}.lock.info"))).unwrap_or_default();
     let mut others = || -> io::Result<(Refusal, bool)> {
         world.rest();
         let refusal = refusal(site, world, "second")?;
-        let note = fs::read(site.file(&format!(".{STATE}.lock.info"))).unwrap_or_default();
         let note: serde_json::Value = serde_json::from_slice(&note).unwrap_or_default();
         let id = note["ID"].as_str().unwrap_or_default();
         let forced = strike.chance.bool()
@@ -141,6 +141,8 @@ fn stop(strike: Strike<'_>, running: Running) -> io::Result<Struck> {
     let (refusal, forced) = others?;
     Ok(match refusal {
         Refusal::Touched(what) => Struck::Broke(what),
+        // It was stopped before it had the lock, or after it gave it back.
+        Refusal::None if note.is_empty() => Struck::Missed,
         Refusal::None => {
             Struck::Broke("two applies had the same state at the same time".to_owned())
         }
