@@ -37,8 +37,8 @@ pub enum Backend {
 }
 
 impl Backend {
-    /// The block that says so. Another backend is another arm here, and a place that a trial has
-    /// for itself alone.
+    /// The block that says so. Another backend is another arm here and in [`Site::state`], and a place
+    /// that a trial has for itself alone.
     fn block(self) -> &'static str {
         match self {
             Backend::Local => "",
@@ -57,6 +57,8 @@ pub const JOURNAL: &str = ".terraform.tfstate.journal";
 pub struct Site {
     /// The program.
     pub tool: Tool,
+    /// Where its state is kept.
+    pub backend: Backend,
     /// The folder with configuration and state.
     pub folder: PathBuf,
     /// What the program says goes to files here.
@@ -125,12 +127,12 @@ pub struct Running {
 
 impl Site {
     /// Writes the configuration that asks for `wanted`.
-    pub fn configure(&self, wanted: Wanted, backend: Backend) -> io::Result<()> {
+    pub fn configure(&self, wanted: Wanted) -> io::Result<()> {
         let Wanted { resources, generation } = wanted;
         let name = format!(
             "count.index % 5 == 0 ? \"n-${{count.index}}-{generation}\" : \"n-${{count.index}}\""
         );
-        let backend = backend.block();
+        let backend = self.backend.block();
         let text = match self.tool.kind {
             Kind::Plumb => format!(
                 r#"terraform {{
@@ -223,9 +225,11 @@ resource "terraform_data" "n" {{
         self.folder.join(name)
     }
 
-    /// What the state file says.
+    /// What the state says that is kept.
     pub fn state(&self) -> Result<Snapshot, String> {
-        Snapshot::read(&self.file(STATE))
+        match self.backend {
+            Backend::Local => Snapshot::read(&self.file(STATE)),
+        }
     }
 }
 

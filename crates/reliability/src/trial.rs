@@ -154,7 +154,8 @@ fn lay_out(bench: &Bench, name: &str, faults: u32, seed: u64) -> io::Result<(Sit
     let world = World::start(&bench.runtime, &socket, &home.join("ledger.jsonl"), manners)?;
     world.behave(true);
     let tool = bench.tool.clone();
-    Ok((Site { tool, folder, logs, socket, parallelism: bench.parallelism }, world))
+    let (backend, parallelism) = (bench.backend, bench.parallelism);
+    Ok((Site { tool, backend, folder, logs, socket, parallelism }, world))
 }
 
 fn expect_well(ended: &Ended, what: &str) -> io::Result<()> {
@@ -187,11 +188,11 @@ impl Trial<'_> {
             Start::Whole => vec![whole],
         };
         for (wanted, number) in earlier.into_iter().zip(1..) {
-            self.site.configure(wanted, self.bench.backend)?;
+            self.site.configure(wanted)?;
             let ended = self.site.run(&["apply"], &format!("before-{number}"))?;
             expect_well(&ended, "a run before the fault")?;
         }
-        self.site.configure(whole, self.bench.backend)
+        self.site.configure(whole)
     }
 
     fn live(&mut self, start: Start, instant: Duration) -> io::Result<()> {
