@@ -196,7 +196,8 @@ impl Lock {
         let (file, created) = loop {
             let existed = path.exists();
             let file =
-                (File::options().read(true).write(true).create(true).truncate(false)).open(path)?;
+                (File::options().read(true).write(true).create(true).truncate(false).mode(0o600))
+                    .open(path)?;
             if !exclusive(&file)? {
                 return Ok(Attempt::Held(holder(&note)));
             }

@@ -96,7 +96,10 @@ impl Backend for Split {
     }
 
     fn settle(&mut self, keep: Keep, bytes: u64) -> Result<Option<String>, StoreError> {
-        self.journal.settle(keep, bytes)
+        let torn = self.journal.settle(keep, bytes)?;
+        // The lock is elsewhere: a process of this machine that lost it may still have the file open.
+        self.journal.renew()?;
+        Ok(torn)
     }
 
     fn append(&mut self, at: u64, text: &str) -> Result<(), StoreError> {

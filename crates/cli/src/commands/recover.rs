@@ -58,7 +58,7 @@ pub(crate) async fn recover(
         let mut doubts = Vec::new();
         if !intents.is_empty() {
             let made = planning::make(&engine, &prepared, &state, &screen, &interrupt).await?;
-            let Some(outcome) = made else { return Ok(None) };
+            let Some(outcome) = made else { return Ok::<_, Diagnostics>(None) };
             let settled = outcome.planned.plan.refresh.iter();
             let events: Vec<Event> =
                 settled.filter(|it| matches!(it, Event::Settled { .. })).cloned().collect();

@@ -10,6 +10,7 @@ use std::os::unix::fs::MetadataExt;
 use camino::Utf8Path;
 
 use super::disk::{self, Paths};
+use super::journal::Journal;
 use crate::backend::Held;
 use crate::error::{StoreError, failed};
 use crate::lock;
@@ -34,10 +35,7 @@ pub(crate) fn break_lock(paths: &Paths, id: &str) -> Result<(), StoreError> {
         ));
     }
     replace_state(paths)?;
-    if let Some(bytes) = disk::read(&paths.journal)? {
-        put_copy(paths, &bytes, &paths.journal)?;
-        disk::rename(&paths.breaking, &paths.journal)?;
-    }
+    Journal::new(paths.clone()).renew()?;
     paths.sync_folder()?;
     disk::remove(&paths.note)
 }

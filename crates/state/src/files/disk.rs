@@ -120,6 +120,16 @@ pub(crate) fn private() -> fs::OpenOptions {
     options
 }
 
+/// A new file, where none may be yet.
+pub(crate) fn create_new(path: &Utf8Path) -> Result<File, StoreError> {
+    step("write", path)?;
+    let made = private().read(true).create_new(true).open(path);
+    made.map_err(|error| match error.kind() {
+        io::ErrorKind::AlreadyExists => super::journal::taken_over(path),
+        _ => failed("write", path)(error),
+    })
+}
+
 /// A file that is there, to go on with.
 pub(crate) fn open(path: &Utf8Path) -> Result<File, StoreError> {
     step("write", path)?;

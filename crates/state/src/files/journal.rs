@@ -2,6 +2,9 @@
 
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
+use std::os::unix::fs::MetadataExt;
+
+use camino::Utf8Path;
 
 use crate::backend::{Keep, Stored};
 use crate::error::{StoreError, failed};
@@ -86,9 +89,10 @@ impl Journal {
             Some(file) => file,
             none => {
                 self.end = u64::MAX;
-                none.insert(if at == 0 { disk::create(path)? } else { disk::open(path)? })
+                none.insert(if at == 0 { disk::create_new(path)? } else { disk::open(path)? })
             }
         };
+        is_at(file, path)?;
         if self.end != at {
             cut(file, at).map_err(failed("write", path))?;
             self.end = at;
@@ -103,7 +107,20 @@ impl Journal {
         file.sync_data().map_err(|error| {
             self.broken = true;
             failed("sync", path)(error)
-        })
+        })?;
+        // Once more: whoever takes our place copies the journal first, so that the copy holds what we
+        // wrote, or we learn now that it does not.
+        is_at(file, path)
+    }
+
+    /// Puts a copy in its place, so that what a process that lost its lock still writes goes nowhere.
+    pub(crate) fn renew(&self) -> Result<(), StoreError> {
+        let Paths { journal, breaking, .. } = &self.paths;
+        let Some(bytes) = disk::read(journal)? else { return Ok(()) };
+        let copy = disk::write_whole(breaking, &bytes)?;
+        disk::dress_like(&copy, journal).map_err(failed("write", breaking))?;
+        disk::rename(breaking, journal)?;
+        self.paths.sync_folder()
     }
 
     /// Writes the journal that will follow the snapshot in the making.
@@ -125,6 +142,26 @@ impl Journal {
         }
         self.broken = false;
         Ok(())
+    }
+}
+
+/// Whether the path still names the file: else somebody else took over.
+fn is_at(file: &File, path: &Utf8Path) -> Result<(), StoreError> {
+    let same = || -> io::Result<bool> {
+        let ours = file.metadata()?;
+        match std::fs::metadata(path) {
+            Ok(there) => Ok((there.dev(), there.ino()) == (ours.dev(), ours.ino())),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            Err(error) => Err(error),
+        }
+    };
+    if same().map_err(failed("look at", path))? { Ok(()) } else { Err(taken_over(path)) }
+}
+
+pub(crate) fn taken_over(path: &Utf8Path) -> StoreError {
+    StoreError::Fenced {
+        name: path.to_string(),
+        detail: "Another process took the journal over.".into(),
     }
 }
 
