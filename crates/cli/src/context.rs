@@ -12,6 +12,7 @@ use plumb_lang::eval::{self, Constants};
 use plumb_model::schema::Schemas;
 use plumb_model::value::{Type, Value, convert};
 use plumb_provider::{Edge, Provider};
+use plumb_state::seal::Sealer;
 use plumb_state::{Backup, Folder, LockInfo, Opened, Store, StoreError};
 
 use crate::args::{BackupFlags, StateFlags};
@@ -31,12 +32,14 @@ pub(crate) struct Context {
 }
 
 /// Where the state of a configuration is.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct Backend {
     /// The state file.
     pub(crate) path: Utf8PathBuf,
     /// The workspace.
     pub(crate) workspace: Arc<str>,
+    /// What seals it, and saved plans.
+    pub(crate) sealer: Arc<Sealer>,
 }
 
 /// Every provider that is compiled in.
@@ -109,7 +112,8 @@ impl Context {
         }
     }
 
-    /// Where the state is: as the option says, else as the backend of `module` says.
+    /// Where the state is: as the option says, else as the backend of `module` says. Sealed by
+    /// nothing yet ([`crate::encryption::sealer`]).
     pub(crate) fn backend(
         &self,
         module: Option<&Module>,
@@ -158,7 +162,7 @@ impl Context {
             None if &*workspace == "default" => path,
             None => format!("{dir}/{workspace}/terraform.tfstate"),
         };
-        Ok(Backend { path: path.into(), workspace })
+        Ok(Backend { path: path.into(), workspace, sealer: Arc::default() })
     }
 
     /// The store of a backend.
@@ -173,7 +177,8 @@ impl Context {
             Some("-") => Backup::Off,
             Some(path) => Backup::At(path.into()),
         };
-        Store::new(Arc::new(Folder::new(backend.path.clone(), backup)), schemas)
+        let place = Folder::new(backend.path.clone(), backup);
+        Store::new(Arc::new(place), schemas).sealed_by(backend.sealer.clone())
     }
 
     /// Opens a state under the lock, waiting for it as long as the options say.

@@ -5,6 +5,7 @@ mod args;
 mod argv;
 mod commands;
 mod context;
+mod encryption;
 mod files;
 mod gitops;
 mod help;

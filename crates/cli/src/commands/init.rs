@@ -5,7 +5,7 @@ use plumb_report::validate_json;
 
 use crate::args::{InitArgs, ValidateArgs};
 use crate::context::Context;
-use crate::load;
+use crate::{encryption, load};
 
 /// There is nothing to install; what would be in the way later is said now.
 pub(crate) fn init(context: &Context, _: &InitArgs) -> Result<i32, Diagnostics> {
@@ -23,7 +23,9 @@ pub(crate) fn init(context: &Context, _: &InitArgs) -> Result<i32, Diagnostics> 
         return Err(loaded.diagnostics);
     }
     context.ui.say("Initializing the backend...");
-    context.backend(loaded.root().map(|it| &**it), None)?;
+    let root = loaded.root().map(|it| &**it);
+    context.backend(root, None)?;
+    encryption::sealer(context, root, &[])?;
     if loaded.tree.dirs.len() > 1 {
         context.ui.say("Initializing modules...");
     }
