@@ -130,11 +130,21 @@ fn places_of_texts(found: Diagnostics) -> Diagnostics {
     found.into_iter().map(strip).collect()
 }
 
+/// What is known of a key provider.
+#[derive(Clone)]
+enum Known {
+    /// It is being made: whoever needs it for that goes in a circle.
+    Making,
+    /// It is wrong, and that was said.
+    Wrong,
+    Made(Arc<KeyProvider>),
+}
+
 /// Names to what they mean.
 struct Decoder<'a> {
     declared: &'a Declared,
     names: &'a dyn Names,
-    providers: BTreeMap<(Arc<str>, Arc<str>), Option<Arc<KeyProvider>>>,
+    providers: BTreeMap<(Arc<str>, Arc<str>), Known>,
     out: Diagnostics,
 }
 
@@ -226,12 +236,15 @@ impl Decoder<'_> {
 
     fn provider(&mut self, named: &PartRef) -> Option<Arc<KeyProvider>> {
         let address = (named.kind.clone(), named.name.clone());
-        if let Some(known) = self.providers.get(&address) {
-            if known.is_none() {
+        match self.providers.get(&address).cloned() {
+            Some(Known::Made(known)) => return Some(known),
+            Some(Known::Wrong) => return None,
+            Some(Known::Making) => {
                 let detail = "A key provider cannot be chained to itself.";
                 self.error("Invalid key provider reference", detail, named.span);
+                return None;
             }
-            return known.clone();
+            None => {}
         }
         let found = find(&self.declared.key_providers, named).cloned();
         let Some(part) = found else {
@@ -241,8 +254,7 @@ impl Decoder<'_> {
             self.error("Reference to undeclared key provider", detail, *span);
             return None;
         };
-        // Until it is known, whoever needs it goes in a circle.
-        self.providers.insert(address.clone(), None);
+        self.providers.insert(address.clone(), Known::Making);
         let before = self.out.len();
         let made = self.made(&part);
         // The lines around may show a passphrase: the name has to do.
@@ -252,9 +264,10 @@ impl Decoder<'_> {
             let detail = if it.span.is_some() { format!("{place}{detail}") } else { detail };
             *it = Diagnostic { severity, hint, ..Diagnostic::error(summary, detail) };
         }
-        let made = Arc::new(made?);
-        self.providers.insert(address, Some(made.clone()));
-        Some(made)
+        let made = made.map(Arc::new);
+        let known = made.clone().map_or(Known::Wrong, Known::Made);
+        self.providers.insert(address, known);
+        made
     }
 
     fn made(&mut self, part: &EncryptionPart) -> Option<KeyProvider> {

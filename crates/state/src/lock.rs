@@ -193,8 +193,10 @@ impl Lock {
     ) -> io::Result<Attempt> {
         let (file, created) = loop {
             let existed = path.exists();
-            let file =
-                (File::options().read(true).write(true).create(true).truncate(false)).open(path)?;
+            // What is made here is dressed for good: whatever takes its place looks like it.
+            let mut options = File::options();
+            options.read(true).write(true).create(true).truncate(false).mode(0o600);
+            let file = options.open(path)?;
             if !exclusive(&file)? {
                 return Ok(Attempt::Held(holder(&note)));
             }

@@ -67,12 +67,80 @@ terraform {
 fn a_block_is_read_and_hides_its_passphrase() {
     let said = configured(GOOD, &[], &[("word", "hunter2-hunter2")]);
     assert!(!said.contains("hunter2"), "{said}");
-    expect![[r#""#]].assert_eq(&said);
+    expect![[r#"
+        Encryption {
+            state: Some(
+                Target {
+                    methods: [
+                        AesGcm(
+                            AesGcm {
+                                keys: KeyProvider {
+                                    address: "key_provider.pbkdf2.main",
+                                    meta_name: "key_provider.pbkdf2.main",
+                                    source: Pbkdf2(
+                                        Pbkdf2 {
+                                            input: Passphrase(
+                                                (sensitive),
+                                            ),
+                                            key_length: 32,
+                                            iterations: 600000,
+                                            salt_length: 32,
+                                            hash_function: Sha512,
+                                        },
+                                    ),
+                                },
+                                aad: [],
+                            },
+                        ),
+                        Unencrypted,
+                    ],
+                    enforced: false,
+                },
+            ),
+            plan: Some(
+                Target {
+                    methods: [
+                        AesGcm(
+                            AesGcm {
+                                keys: KeyProvider {
+                                    address: "key_provider.pbkdf2.main",
+                                    meta_name: "key_provider.pbkdf2.main",
+                                    source: Pbkdf2(
+                                        Pbkdf2 {
+                                            input: Passphrase(
+                                                (sensitive),
+                                            ),
+                                            key_length: 32,
+                                            iterations: 600000,
+                                            salt_length: 32,
+                                            hash_function: Sha512,
+                                        },
+                                    ),
+                                },
+                                aad: [],
+                            },
+                        ),
+                    ],
+                    enforced: true,
+                },
+            ),
+            remote_states: RemoteStates {
+                default: None,
+                named: {},
+            },
+        }
+    "#]]
+    .assert_eq(&said);
 }
 
 #[test]
 fn a_variable_without_a_value_is_named() {
-    check(GOOD, expect![[r#""#]]);
+    check(
+        GOOD,
+        expect![[r#"
+        Invalid encryption configuration: In key_provider "pbkdf2" "main": The argument "passphrase" cannot be used: the variable "word" has no value; set TF_VAR_word, or put it in a .auto.tfvars file.
+    "#]],
+    );
 }
 
 #[test]
@@ -108,14 +176,23 @@ fn a_mistake_in_the_environment_is_not_quoted() {
     ];
     let said = wrong.map(|it| configured("", &[("TF_ENCRYPTION", it)], &[])).join("\n");
     assert!(!said.contains("hunter2"), "{said}");
-    expect![[r#""#]].assert_eq(&said);
+    expect![[r#"
+        Invalid multi-line string: Line 2 of TF_ENCRYPTION: Quoted strings may not be split over multiple lines. To produce a multi-line string, either use the \n escape to represent a newline character or use the "heredoc" multi-line template syntax.
+        Unterminated template string: Line 2 of TF_ENCRYPTION: No closing marker was found for the string.
+
+        Invalid encryption configuration: In key_provider "pbkdf2" "m": The passphrase has fewer than 16 characters.
+
+        Reference to undeclared encryption method: In TF_ENCRYPTION: There is no method "aes_gcm" "hunter3" in the encryption block.
+
+        Invalid encryption configuration: TF_ENCRYPTION looks like JSON, which is not supported. Say it as in the encryption block of a configuration, without the braces around it.
+    "#]].assert_eq(&said);
 }
 
 /// A block with these key providers, of which `key_provider.KIND.m` is used.
 fn with(provider: &str, kind: &str) -> String {
     format!(
         "terraform {{\n  encryption {{\n{provider}\n    method \"aes_gcm\" \"m\" {{ keys = key_provider.{kind}.m }}\n    \
-         state {{ method = method.aes_gcm.m }}\n  }}\n}}\nvariable \"set\" {{ default = \"hunter2hunter2hunter2\" }}\nlocals {{ a = local.b\n b = local.a\n}}\n"
+         state {{ method = method.aes_gcm.m }}\n  }}\n}}\nvariable \"set\" {{ default = \"hunter2hunter2hunter2\" }}\nlocals {{\n a = local.b\n b = local.a\n}}\n"
     )
 }
 
@@ -147,7 +224,42 @@ fn every_mistake_is_explained() {
     said += "\n";
     said += &configured(&with(r#"key_provider "aws_kms" "m" {}"#, "aws_kms"), &[], &[]);
     assert!(!said.contains("hunter2"), "{said}");
-    expect![[r#""#]].assert_eq(&said);
+    expect![[r#"
+        Invalid encryption configuration: In key_provider "pbkdf2" "m": The passphrase has fewer than 16 characters.
+
+        Unsupported argument: In key_provider "pbkdf2" "m": An argument named "passphrse" is not expected here.
+        Invalid encryption configuration: In key_provider "pbkdf2" "m": One of "passphrase" and "chain" is required.
+
+        Invalid encryption configuration: In key_provider "pbkdf2" "m": The passphrase must be one string.
+
+        Invalid encryption configuration: In key_provider "pbkdf2" "m": The argument "passphrase" cannot be used: only variables and locals of the root module may be used here, and not "docker_network", because states are read with it.
+
+        Invalid encryption configuration: In key_provider "pbkdf2" "m": The argument "passphrase" cannot be used: the local "a" refers to itself.
+
+        Invalid encryption configuration: In key_provider "pbkdf2" "m": The argument "passphrase" cannot be used: error in function call.
+
+        Invalid encryption configuration: In key_provider "pbkdf2" "m": The argument "passphrase" cannot be used: it is null.
+
+        Invalid key provider reference: In key_provider "pbkdf2" "m": A key provider cannot be chained to itself.
+
+        Reference to undeclared key provider: In key_provider "pbkdf2" "m": There is no key_provider "pbkdf2" "none" in the encryption block.
+
+        Invalid encryption configuration: In key_provider "pbkdf2" "m": `iterations` is 10, and must be between 200000 and 100000000.
+
+        7: Invalid encryption configuration: `key_provider.pbkdf2.m` gives keys of 24 bytes; the method `aes_gcm` takes 16 or 32.
+
+        Invalid encryption configuration: In key_provider "pbkdf2" "m": "md5" is neither "sha512" nor "sha256".
+
+        Unsuitable value type: In key_provider "pbkdf2" "m": A whole number that is not negative is expected here.
+
+        4: Reference to undeclared key provider: There is no key_provider "pbkdf2" "m" in the encryption block.
+
+        Invalid encryption configuration: In key_provider "age" "m": There is no recipient.
+
+        Invalid encryption configuration: In key_provider "age" "m": Recipient 1 is not an age public key (`age1…`): invalid Bech32 encoding.
+
+        Unsupported key provider: In key_provider "aws_kms" "m": There is no key provider "aws_kms" here: there are "pbkdf2" and "age".
+    "#]].assert_eq(&said);
 }
 
 #[test]
@@ -167,7 +279,13 @@ terraform {
   encryption {}
 }
 "#,
-        expect![[r#""#]],
+        expect![[r#"
+            10: Unsupported block type: Blocks of type "backend" are not expected here.
+            5: Duplicate method "unencrypted" "u": Within one encryption block each is declared once.
+            8: Invalid method reference: A reference of the form method.type.name is expected here.
+            9: Duplicate plan block: An encryption block has at most one of them.
+            12: Duplicate encryption configuration: A module may have only one encryption configuration.
+        "#]],
     );
     check(
         r#"
@@ -187,6 +305,11 @@ terraform {
   }
 }
 "#,
-        expect![[r#""#]],
+        expect![[r#"
+            6: Invalid encryption configuration: The method `unencrypted` cannot be used where encryption is `enforced`.
+            5: Unsupported encryption method: There is no method "xor" here: there are "aes_gcm" and "unencrypted".
+            12: Missing required argument: The argument "method" is required, but no definition was found.
+            13: Reference to undeclared encryption method: There is no method "none" "none" in the encryption block.
+        "#]],
     );
 }
