@@ -5,12 +5,24 @@
 //! understood, and that gives a [`Place`] for each workspace. What is written when is decided in
 //! `plumb-state`.
 
+mod args;
+mod client;
+pub mod http;
+mod kinds;
+pub mod lease;
+pub mod pg;
+pub mod s3;
+pub mod worker;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use camino::Utf8PathBuf;
+use camino::{Utf8Path, Utf8PathBuf};
 use plumb_state::StoreError;
-use plumb_state::backend::Place;
+use plumb_state::backend::{Backend, Place, Remote};
+use plumb_state::split::Split;
+
+pub use kinds::{KINDS, arguments, configure};
 
 /// A configuration of a backend that was understood.
 pub trait Configured: Send + Sync {
@@ -53,4 +65,37 @@ pub struct Mistake {
     pub summary: String,
     /// What was found and what to do.
     pub detail: String,
+}
+
+fn mistake(summary: &str, detail: String) -> Mistake {
+    Mistake { argument: None, summary: summary.into(), detail }
+}
+
+fn remote_error(
+    what: &'static str,
+    name: &str,
+    source: impl std::error::Error + Send + Sync + 'static,
+) -> StoreError {
+    StoreError::Remote { what, name: name.into(), source: Box::new(source) }
+}
+
+/// The folder in `folder` of the state that `parts` identify, and no other.
+fn own_folder(folder: &Utf8Path, parts: &[&str]) -> Utf8PathBuf {
+    use sha2::Digest;
+    let mut hash = sha2::Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_le_bytes());
+        hash.update(part.as_bytes());
+    }
+    let name: String = hash.finalize().iter().take(16).map(|it| format!("{it:02x}")).collect();
+    folder.join(name)
+}
+
+/// A backend whose journal is in a folder of this machine.
+fn split(
+    remote: Box<dyn Remote>,
+    folder: &Utf8Path,
+    name: String,
+) -> Result<Box<dyn Backend>, StoreError> {
+    Ok(Box::new(Split::new(remote, folder.to_owned(), name)))
 }

@@ -43,10 +43,14 @@ pub(crate) enum Verb {
     Graph(GraphArgs),
     /// Associate existing infrastructure with a resource
     Import(ImportArgs),
+    /// Look at the lock on the state
+    Lock(LockArgs),
     /// Show output values from your root module
     Output(OutputArgs),
     /// Show the providers required for this configuration
     Providers(ProvidersArgs),
+    /// Look into what an interrupted run left, and write down what came of it
+    Recover(RecoverArgs),
     /// Update the state to match remote systems
     Refresh(ApplyArgs),
     /// Show the current state or a saved plan
@@ -154,28 +158,28 @@ pub(crate) struct PlanFlags {
 
 #[derive(Args, Debug, Default)]
 pub(crate) struct InitArgs {
-    /// Accepted for compatibility: the state stays where it is
+    /// Leave what was set up for the backend as it is (-backend=false)
     #[arg(long, value_name = "BOOL")]
     pub(crate) backend: Option<bool>,
-    /// Accepted for compatibility
+    /// Arguments of the backend that its block leaves out: 'NAME=VALUE', or a file of such lines
     #[arg(long, value_name = "CONFIG")]
     pub(crate) backend_config: Vec<String>,
     /// Accepted for compatibility: modules are read where they are
     #[arg(long, value_name = "BOOL")]
     pub(crate) get: Option<bool>,
-    /// Accepted for compatibility
+    /// Ask for what is not given (-input=false: fail instead)
     #[arg(long, value_name = "BOOL")]
     pub(crate) input: Option<bool>,
     /// Accepted for compatibility: providers are compiled in
     #[arg(long)]
     pub(crate) upgrade: bool,
-    /// Accepted for compatibility
+    /// Set up the backend anew, and leave the states where they are
     #[arg(long)]
     pub(crate) reconfigure: bool,
-    /// Accepted for compatibility
+    /// Copy the states to the new backend, after a question
     #[arg(long)]
     pub(crate) migrate_state: bool,
-    /// Accepted for compatibility
+    /// Copy the states to the new backend, without a question
     #[arg(long)]
     pub(crate) force_copy: bool,
     /// Accepted for compatibility
@@ -322,6 +326,48 @@ pub(crate) struct FmtArgs {
     /// Also process files in subdirectories. By default, only the given directory (or current directory) is processed
     #[arg(long)]
     pub(crate) recursive: bool,
+    #[command(flatten)]
+    pub(crate) view: ViewFlags,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct LockArgs {
+    #[command(subcommand)]
+    pub(crate) verb: LockVerb,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum LockVerb {
+    /// Show whether somebody holds it, and who
+    Status(LockStatusArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct LockStatusArgs {
+    /// Print as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Path to the state file
+    #[arg(long, value_name = "PATH")]
+    pub(crate) state: Option<String>,
+    #[command(flatten)]
+    pub(crate) view: ViewFlags,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RecoverArgs {
+    /// Print as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Limit the number of concurrent operations
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub(crate) parallelism: usize,
+    #[command(flatten)]
+    pub(crate) vars: VarFlags,
+    #[command(flatten)]
+    pub(crate) state: StateFlags,
+    #[command(flatten)]
+    pub(crate) backup: BackupFlags,
     #[command(flatten)]
     pub(crate) view: ViewFlags,
 }
@@ -493,6 +539,20 @@ pub(crate) enum StateVerb {
     Show(StateShowArgs),
     /// Replace provider in the state
     ReplaceProvider(StateReplaceProviderArgs),
+    /// Check everything that is kept of the state
+    Verify(StateVerifyArgs),
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct StateVerifyArgs {
+    /// Print as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Path to the state file
+    #[arg(long, value_name = "PATH")]
+    pub(crate) state: Option<String>,
+    #[command(flatten)]
+    pub(crate) view: ViewFlags,
 }
 
 #[derive(Args, Debug)]

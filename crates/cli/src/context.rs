@@ -4,18 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use camino::Utf8PathBuf;
 use plumb_diag::{Diagnostic, Diagnostics};
 use plumb_engine::{Engine, Interrupt};
-use plumb_lang::config::Module;
-use plumb_lang::eval::{self, Constants};
 use plumb_model::schema::Schemas;
-use plumb_model::value::{Type, Value, convert};
 use plumb_provider::{Edge, Provider};
-use plumb_state::seal::Sealer;
-use plumb_state::{Backup, Folder, LockInfo, Opened, Store, StoreError};
+use plumb_state::backend::Place;
+use plumb_state::{Backup, LockInfo, Opened, Store, StoreError};
 
 use crate::args::{BackupFlags, StateFlags};
+use crate::backend::Backend;
 use crate::reports::Reports;
 use crate::ui::Ui;
 
@@ -29,17 +26,6 @@ pub(crate) struct Context {
     pub(crate) started_in: String,
     /// What pipelines are told.
     pub(crate) reports: Reports,
-}
-
-/// Where the state of a configuration is.
-#[derive(Clone, Debug)]
-pub(crate) struct Backend {
-    /// The state file.
-    pub(crate) path: Utf8PathBuf,
-    /// The workspace.
-    pub(crate) workspace: Arc<str>,
-    /// What seals it, and saved plans.
-    pub(crate) sealer: Arc<Sealer>,
 }
 
 /// Every provider that is compiled in.
@@ -112,73 +98,27 @@ impl Context {
         }
     }
 
-    /// Where the state is: as the option says, else as the backend of `module` says. Sealed by
-    /// nothing yet ([`crate::encryption::sealer`]).
-    pub(crate) fn backend(
-        &self,
-        module: Option<&Module>,
-        state: Option<&str>,
-    ) -> Result<Backend, Diagnostics> {
-        let workspace = self.workspace();
-        if workspace.contains(['/', '\\']) || workspace.starts_with('.') {
-            let detail = format!("The workspace name {:?} is not valid.", &*workspace);
-            return Err(vec![Diagnostic::error("Invalid workspace name", detail)]);
-        }
-        let (mut path, mut dir) =
-            ("terraform.tfstate".to_owned(), "terraform.tfstate.d".to_owned());
-        if let Some(backend) = module.and_then(|it| it.backend.as_ref()) {
-            if &*backend.kind != "local" {
-                let detail = format!(
-                    "This version keeps the state in a local file only; the backend {:?} is not \
-                     supported yet.",
-                    &*backend.kind
-                );
-                let error = Diagnostic::error("Backend type not supported yet", detail);
-                return Err(vec![error.at(backend.span)]);
-            }
-            let mut found = Vec::new();
-            for it in backend.body.attributes() {
-                let value = eval::evaluate(&it.expr, &Constants, &mut found);
-                let text = convert(&value, &Type::String).unwrap_or(Value::NULL);
-                match (&*it.name.text, text.as_str()) {
-                    ("path", Some(text)) => path = text.to_owned(),
-                    ("workspace_dir", Some(text)) => dir = text.to_owned(),
-                    ("path" | "workspace_dir", None) => {}
-                    (name, _) => found.push(
-                        Diagnostic::error(
-                            "Unsupported argument",
-                            format!("An argument named {name:?} is not expected here."),
-                        )
-                        .at(it.name.span),
-                    ),
-                }
-            }
-            if found.iter().any(Diagnostic::is_error) {
-                return Err(found);
-            }
-        }
-        let path = match state {
-            Some(path) => path.to_owned(),
-            None if &*workspace == "default" => path,
-            None => format!("{dir}/{workspace}/terraform.tfstate"),
-        };
-        Ok(Backend { path: path.into(), workspace, sealer: Arc::default() })
-    }
-
     /// The store of a backend.
     pub(crate) fn store(
         &self,
         backend: &Backend,
         backup: &BackupFlags,
         schemas: Arc<Schemas>,
-    ) -> Store {
+    ) -> Result<Store, Diagnostics> {
         let backup = match backup.backup.as_deref() {
             None => Backup::Beside,
             Some("-") => Backup::Off,
             Some(path) => Backup::At(path.into()),
         };
-        let place = Folder::new(backend.path.clone(), backup);
-        Store::new(Arc::new(place), schemas).sealed_by(backend.sealer.clone())
+        let place = backend.home.place(&backend.workspace, backup);
+        let place = place.map_err(|it| vec![store_error(&it)])?;
+        Ok(Store::new(place, schemas).sealed_by(backend.sealer.clone()))
+    }
+
+    /// The store at a place, sealed as the configuration in this folder says.
+    pub(crate) fn store_at(&self, place: Arc<dyn Place>) -> Result<Store, Diagnostics> {
+        let sealer = crate::encryption::sealer_here(self)?;
+        Ok(Store::new(place, self.schemas()).sealed_by(sealer))
     }
 
     /// Opens a state under the lock, waiting for it as long as the options say.

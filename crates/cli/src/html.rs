@@ -81,7 +81,7 @@ fn history(context: &Context, prepared: &Prepared) -> Vec<HtmlHistory> {
     // Told for people: one that cannot be read is left out.
     let schemas = context.schemas();
     let store = context.store(&prepared.backend, &BackupFlags::default(), schemas);
-    let entries = store.history().unwrap_or_default();
+    let entries = store.ok().and_then(|it| it.history().ok()).unwrap_or_default();
     let told = entries.iter().rev().flat_map(|entry| {
         let mut detail = format!("taken in by {} as serial {}", entry.who, entry.serial);
         if !entry.info.is_empty() {

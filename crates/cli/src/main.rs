@@ -3,6 +3,7 @@
 
 mod args;
 mod argv;
+mod backend;
 mod commands;
 mod context;
 mod encryption;

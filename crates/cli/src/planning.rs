@@ -25,7 +25,8 @@ use plumb_state::v4::with_all_needs;
 
 use crate::TERRAFORM_VERSION;
 use crate::args::PlanFlags;
-use crate::context::{Backend, Context};
+use crate::backend::Backend;
+use crate::context::Context;
 use crate::encryption;
 use crate::load::{self, Loaded};
 use crate::ui::now;

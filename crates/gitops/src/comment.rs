@@ -9,8 +9,20 @@ pub struct Comment<'a> {
     pub title: &'a str,
     /// What a person has to know, in Markdown.
     pub text: &'a str,
-    /// What the closed part is called, and the plan in it.
-    pub details: Option<(&'a str, &'a str)>,
+    /// What else there is to see.
+    pub details: Details<'a>,
+}
+
+/// What stands below.
+#[derive(Clone, Copy, Debug, Default)]
+pub enum Details<'a> {
+    /// Nothing.
+    #[default]
+    None,
+    /// A closed part: what it is called, and the text in it.
+    Text(&'a str, &'a str),
+    /// Markdown with closed parts of its own, made for the room there is.
+    Markdown(&'a str),
 }
 
 /// What marks a comment as ours, unseen by readers.
@@ -28,7 +40,18 @@ impl Comment<'_> {
     pub fn body(&self, bytes_max: usize) -> String {
         let head =
             format!("{}\n### {}\n\n{}\n", marker(self.context), self.title, self.text.trim_end());
-        let Some((name, details)) = self.details else { return clipped(&head, bytes_max) };
+        let (name, details) = match self.details {
+            Details::None => return clipped(&head, bytes_max),
+            Details::Text(name, details) => (name, details),
+            Details::Markdown(details) => {
+                let room = bytes_max.saturating_sub(head.len() + 1);
+                return match whole_parts(details, room) {
+                    "" => clipped(&head, bytes_max),
+                    parts if parts.len() == details.len() => format!("{head}\n{parts}"),
+                    parts => format!("{head}\n{parts}{CUT}"),
+                };
+            }
+        };
         let fence = "`".repeat(longest_run(details).max(2) + 1);
         let before = format!("\n<details><summary>{name}</summary>\n\n{fence}\n");
         let after = format!("\n{fence}\n\n</details>\n");
@@ -41,6 +64,22 @@ impl Comment<'_> {
             _ => clipped(&head, bytes_max),
         }
     }
+}
+
+/// Said where secrets that were hidden made a plan too long.
+const CUT: &str = "\n> **The rest is not shown**: there is no room for it.\n";
+
+/// All of it if there is room, else what ends with a closed part.
+fn whole_parts(markdown: &str, bytes_max: usize) -> &str {
+    const END: &str = "\n</details>\n";
+    if markdown.len() <= bytes_max {
+        return markdown;
+    }
+    let mut room = bytes_max.saturating_sub(CUT.len());
+    while !markdown.is_char_boundary(room) {
+        room -= 1;
+    }
+    markdown[..room].rfind(END).map_or("", |it| &markdown[..it + END.len()])
 }
 
 /// The beginning of a text, whole lines only, and how much was left out.
@@ -67,6 +106,47 @@ fn longest_run(text: &str) -> usize {
         longest = longest.max(run);
     }
     longest
+}
+
+/// What stands in the place of a secret.
+const HIDDEN: &str = "(hidden)";
+
+/// Markdown as its readers see it, and where each byte of that, and its end, comes from.
+fn readable(markdown: &str) -> (String, Vec<usize>) {
+    let (mut plain, mut places) = (String::with_capacity(markdown.len()), Vec::new());
+    let mut rest = markdown;
+    while let Some((shown, length)) = shown(rest) {
+        let place = markdown.len() - rest.len();
+        places.extend(std::iter::repeat_n(place, shown.len_utf8()));
+        plain.push(shown);
+        rest = &rest[length..];
+    }
+    places.push(markdown.len());
+    (plain, places)
+}
+
+/// The first character that a reader sees, and how many bytes stand for it.
+fn shown(markdown: &str) -> Option<(char, usize)> {
+    let first = markdown.chars().next()?;
+    let escaped = markdown[first.len_utf8()..].chars().next();
+    match (first, escaped) {
+        ('\\', Some(it)) if it.is_ascii_punctuation() => Some((it, 2)),
+        ('&', Some(_)) => Some(reference(markdown).unwrap_or((first, 1))),
+        _ => Some((first, first.len_utf8())),
+    }
+}
+
+/// A character reference at the beginning.
+fn reference(markdown: &str) -> Option<(char, usize)> {
+    const DIGITS_MAX: usize = 7;
+    let named = [("&amp;", '&'), ("&lt;", '<'), ("&gt;", '>'), ("&quot;", '"')];
+    if let Some((name, it)) = named.into_iter().find(|it| markdown.starts_with(it.0)) {
+        return Some((it, name.len()));
+    }
+    let digits = markdown.strip_prefix("&#")?;
+    let end = digits.bytes().take(DIGITS_MAX + 1).position(|it| it == b';')?;
+    let number: u32 = digits[..end].parse().ok()?;
+    Some((char::from_u32(number)?, "&#;".len() + end))
 }
 
 /// Secrets, which nobody may read.
@@ -101,7 +181,23 @@ impl Mask {
 
     /// A text without them.
     pub fn hide(&self, text: &str) -> String {
-        self.secrets.iter().fold(text.to_owned(), |text, it| text.replace(it, "(hidden)"))
+        self.secrets.iter().fold(text.to_owned(), |text, it| text.replace(it, HIDDEN))
+    }
+
+    /// Markdown without them, also where references and backslashes stand for their characters.
+    pub fn hide_markdown(&self, text: &str) -> String {
+        let mut text = self.hide(text);
+        let (mut plain, mut places) = readable(&text);
+        for secret in &self.secrets {
+            let found: Vec<usize> = plain.match_indices(&**secret).map(|it| it.0).collect();
+            for start in found.iter().rev() {
+                text.replace_range(places[*start]..places[start + secret.len()], HIDDEN);
+            }
+            if !found.is_empty() {
+                (plain, places) = readable(&text);
+            }
+        }
+        text
     }
 }
 
@@ -138,7 +234,7 @@ mod tests {
                 context: "plumb",
                 title: "Waits",
                 text: "Why it waits.",
-                details: Some(("Plan", &plan)),
+                details: Details::Text("Plan", &plan),
             };
             let body = it.body(max);
             assert!(body.len() <= max, "{} > {max}", body.len());
@@ -153,9 +249,27 @@ mod tests {
 
     #[test]
     fn fences_hold() {
-        let it = Comment { context: "a", title: "", text: "", details: Some(("P", "x ```` y")) };
+        let it =
+            Comment { context: "a", title: "", text: "", details: Details::Text("P", "x ```` y") };
         assert!(it.body(1000).contains("\n`````\nx ```` y\n`````\n"));
         assert_eq!(marker("a --> <b>"), "<!-- plumb gitops: a ___ _b_ -->");
+    }
+
+    #[test]
+    fn markdown_is_never_cut_within_a_part() {
+        let part = "<details><summary>ä</summary>\n\n```diff\n+ a\n```\n\n</details>\n\n";
+        let plan = format!("### 3 to add\n\n{}", part.repeat(3));
+        let it =
+            Comment { context: "a", title: "T", text: "Why.", details: Details::Markdown(&plan) };
+        let whole = it.body(10_000);
+        assert!(whole.ends_with(&format!("Why.\n\n{plan}")), "{whole}");
+        for max in 0..whole.len() {
+            let body = it.body(max);
+            assert!(body.len() <= max.max(40), "{} > {max}", body.len());
+            let count = |word: &str| body.matches(word).count();
+            assert_eq!(count("<details>"), count("</details>"), "{body}");
+            assert_eq!(count("The rest is not shown"), usize::from(count("<details>") > 0));
+        }
     }
 
     #[test]
@@ -176,5 +290,9 @@ mod tests {
         let text = "a s3cr\"t/x b s3cr%22t%2Fx c s3cr\\\"t/x d s3cr e MIIEvQIBADANBg";
         assert_eq!(mask.hide(text), "a (hidden) b (hidden) c (hidden) d (hidden) e (hidden)");
         assert!(!format!("{mask:?}").contains("s3cr"));
+        assert!(mask.add("p_[1]<&ä>"));
+        let text = r"& &#x; &#95; a p&#95;&#91;1&#93;&#60;&#38;ä&#62; b p\_\[1\]&lt;&amp;ä&gt; c p_[1]<&ä> \";
+        let hidden = r"& &#x; &#95; a (hidden) b (hidden) c (hidden) \";
+        assert_eq!(mask.hide_markdown(text), hidden);
     }
 }

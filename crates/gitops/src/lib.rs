@@ -14,7 +14,7 @@ mod window;
 
 pub use allowed::{AllowedSigner, AllowedSigners, Trust};
 pub use approval::{Approval, Standing};
-pub use comment::{Comment, Mask, clipped, marker};
+pub use comment::{Comment, Details, Mask, clipped, marker};
 pub use decide::{Counts, Decision, Facts, Mode, Policy, Reason, decide};
 pub use links::{Entry, Escape, escapes, is_safe_path, is_state_file};
 pub use machine::{Loop, Memory, Next, Pace, Pending, Refused, Seen, Verdict};

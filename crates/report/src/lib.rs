@@ -37,7 +37,7 @@ pub use diagnostic::text::{
 };
 pub use drift::{
     drift_annotations, drift_json, drift_junit, drift_markdown, drift_prometheus, drift_sarif,
-    drift_text, read_previous,
+    drift_text, finding_json, moved_json, read_previous,
 };
 pub use github::{annotations, step_output};
 pub use gitlab::gitlab_report;

@@ -42,58 +42,60 @@ pub struct LockInfo {
     pub process: Option<Process>,
 }
 
-/// A process, so that others can tell whether it still lives.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-#[serde(default)]
+/// A process that no other one is taken for, on any machine.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Process {
     /// The machine's name.
     pub host: String,
-    /// Which start of the machine; empty if it does not say.
-    pub boot: String,
-    /// Its number.
+    /// The process, as it is called in `space`.
     pub pid: u32,
-    /// When it was started, in ticks since the machine was: numbers are used again.
+    /// Names this run of the machine's kernel.
+    pub boot: String,
+    /// The namespace of process numbers: in another one (a container) they mean something else.
+    pub space: String,
+    /// When it started, in ticks since the machine did.
     pub started: u64,
-    /// Until when the lock holds unless it is renewed, RFC 3339; where locks do not end by
-    /// themselves.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub expires: Option<String>,
 }
 
 impl Process {
-    /// This one.
-    pub fn this() -> Process {
+    /// This process. None where the system does not tell.
+    pub fn this() -> Option<Process> {
+        let (boot, space) = here()?;
         let pid = std::process::id();
-        Process {
-            host: nix::unistd::gethostname().unwrap_or_default().to_string_lossy().into_owned(),
-            boot: boot(),
-            pid,
-            started: started(pid).unwrap_or_default(),
-            expires: None,
-        }
+        let host = nix::unistd::gethostname().ok()?.to_string_lossy().into_owned();
+        Some(Process { host, pid, boot, space, started: started(pid)? })
     }
 
-    /// Whether it is one of this machine that is no more. Of other machines nobody can tell from here.
-    pub fn is_dead(&self) -> bool {
-        let here = !self.boot.is_empty() && self.host == Process::this().host;
-        // After a restart of the machine nothing of what ran before lives.
-        here && (self.boot != boot() || started(self.pid) != Some(self.started))
+    /// Whether it is certain that this process is no more.
+    pub fn is_gone(&self) -> bool {
+        here().is_some_and(|(boot, space)| self.is_dead(&boot, &space, started(self.pid)))
+    }
+
+    /// Whether it is dead, on a machine that runs `boot`, where in `space` the process with its
+    /// number started at `started`. Of other machines and other spaces nothing is known.
+    pub fn is_dead(&self, boot: &str, space: &str, started: Option<u64>) -> bool {
+        self.boot == boot && self.space == space && started != Some(self.started)
     }
 }
 
-fn boot() -> String {
-    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");
-    id.map(|it| it.trim().to_owned()).unwrap_or_default()
+/// Which run of the kernel this is, and which namespace of process numbers.
+fn here() -> Option<(String, String)> {
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").ok()?;
+    let space = std::fs::read_link("/proc/self/ns/pid").ok()?;
+    Some((boot.trim().to_owned(), space.to_string_lossy().into_owned()))
 }
 
-/// When a process was started; none if there is none. The command's name, in brackets, may hold spaces.
+/// When a process of this machine started. None if there is none.
 fn started(pid: u32) -> Option<u64> {
     let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+    // The name, in parentheses, may hold anything.
     let (_, rest) = stat.rsplit_once(')')?;
-    // The 22nd field of all, and the state of a zombie is Z.
-    let fields: Vec<&str> = rest.split_whitespace().collect();
-    (*fields.first()? != "Z").then_some(())?;
-    fields.get(19)?.parse().ok()
+    let mut fields = rest.split_ascii_whitespace();
+    // A zombie holds nothing any more.
+    if matches!(fields.next()?, "Z" | "X") {
+        return None;
+    }
+    fields.nth(18)?.parse().ok()
 }
 
 impl LockInfo {
@@ -108,7 +110,7 @@ impl LockInfo {
             version: env!("CARGO_PKG_VERSION").into(),
             created: rfc3339(SystemTime::now()),
             path: String::new(),
-            process: Some(Process::this()),
+            process: Process::this(),
         }
     }
 }
@@ -408,5 +410,33 @@ mod tests {
             flag, but this is not recommended.
         "#]]
         .assert_eq(&format!("{}\n", locked_detail(Some(&info))));
+    }
+
+    fn process() -> Process {
+        let (host, boot, space) = ("h".into(), "b".into(), "pid:[1]".into());
+        Process { host, pid: 7, boot, space, started: 100 }
+    }
+
+    #[test]
+    fn only_a_process_of_this_machine_is_known_to_be_dead() {
+        let process = process();
+        assert!(process.is_dead("b", "pid:[1]", None));
+        assert!(process.is_dead("b", "pid:[1]", Some(101)), "its number was given to another one");
+        assert!(!process.is_dead("b", "pid:[1]", Some(100)));
+        assert!(!process.is_dead("another", "pid:[1]", None));
+        assert!(!process.is_dead("b", "pid:[2]", None));
+    }
+
+    #[test]
+    fn this_process_is_alive_and_a_child_that_ended_is_not() {
+        let this = Process::this().expect("procfs");
+        assert!(!this.is_gone());
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().expect("sleep");
+        let started = started(child.id()).expect("running");
+        let other = Process { pid: child.id(), started, ..this };
+        assert!(!other.is_gone());
+        child.kill().expect("ours");
+        child.wait().expect("ours");
+        assert!(other.is_gone());
     }
 }

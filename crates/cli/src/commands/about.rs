@@ -11,7 +11,7 @@ use plumb_topology::{layout, mermaid, svg_file};
 use crate::args::{GraphArgs, ProvidersArgs, ProvidersVerb, VersionArgs};
 use crate::commands::show::current;
 use crate::context::Context;
-use crate::{TERRAFORM_VERSION, VERSION, encryption, load, picture, planfile};
+use crate::{TERRAFORM_VERSION, VERSION, load, picture, planfile};
 
 /// Which version this is.
 pub(crate) fn version(args: &VersionArgs) -> i32 {
@@ -119,8 +119,7 @@ fn topology(context: &Context, args: &GraphArgs) -> Result<i32, Diagnostics> {
         None => picture::of_state(&current(context, None)?),
         Some(path) => {
             let schemas = context.schemas();
-            let sealer = encryption::sealer_here(context)?;
-            let saved = planfile::read(path, &schemas, &sealer)?;
+            let saved = planfile::read(context, path, &schemas)?;
             context.ui.show_from(&saved.prepared.loaded.sources);
             let outcome = saved.plan(&saved.state, &schemas)?;
             picture::of_plan(&saved.prepared, &outcome)

@@ -15,6 +15,7 @@ use plumb_state::{Lease, Opened};
 
 use super::ended::{incomplete, remains, skipped};
 use crate::args::ApplyArgs;
+use crate::backend::Home;
 use crate::context::{Context, store_error};
 use crate::planning::{self, Asked, Prepared};
 use crate::policy::Policies;
@@ -116,13 +117,12 @@ fn from_file(
     path: &str,
     interrupt: &Interrupt,
 ) -> Result<Ready, Diagnostics> {
-    let sealer = encryption::sealer_here(context)?;
-    let mut saved = planfile::read(path, engine.schemas(), &sealer)?;
+    let mut saved = planfile::read(context, path, engine.schemas())?;
     context.ui.show_from(&saved.prepared.loaded.sources);
     if let Some(state) = &args.state.state {
-        saved.prepared.backend.path = state.as_str().into();
+        saved.prepared.backend.home = Home::File(state.as_str().into());
     }
-    let store = context.store(&saved.prepared.backend, &args.backup, engine.schemas().clone());
+    let store = context.store(&saved.prepared.backend, &args.backup, engine.schemas().clone())?;
     let Opened { state, lease, .. } =
         context.open_unless(interrupt, &store, &args.state, "OperationTypeApply")?;
     let outcome = saved.check(&state).and_then(|()| saved.plan(&state, engine.schemas()));
@@ -185,7 +185,7 @@ async fn fresh(
         state: args.state.state.as_deref(),
     };
     let prepared = planning::prepare(context, &asked)?;
-    let store = context.store(&prepared.backend, &args.backup, engine.schemas().clone());
+    let store = context.store(&prepared.backend, &args.backup, engine.schemas().clone())?;
     let Opened { state, lease, .. } =
         context.open_unless(interrupt, &store, &args.state, "OperationTypeApply")?;
     let outcome = match planning::make(engine, &prepared, &state, screen, interrupt).await {

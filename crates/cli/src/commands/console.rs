@@ -53,7 +53,8 @@ pub(crate) async fn console(
     // Functions that a plan leaves open, such as the time, have a value here.
     prepared.inputs.apply_time = Some(prepared.inputs.plan_time.clone());
     let engine = context.engine(10);
-    let store = context.store(&prepared.backend, &BackupFlags::default(), engine.schemas().clone());
+    let store =
+        context.store(&prepared.backend, &BackupFlags::default(), engine.schemas().clone())?;
     let opened = context.open(&store, &args.state, "OperationTypeInvalid")?;
     let session = Session {
         context,

@@ -57,7 +57,7 @@ pub(crate) async fn import(
     prepared.options.imports = vec![(addr.clone(), args.id.as_str().into())];
     prepared.options.targets = vec![Target::Resource(addr.clone())];
     let engine = context.engine(args.parallelism);
-    let store = context.store(&prepared.backend, &args.backup, engine.schemas().clone());
+    let store = context.store(&prepared.backend, &args.backup, engine.schemas().clone())?;
     let Opened { mut state, mut lease, .. } =
         context.open(&store, &args.state, "OperationTypeApply")?;
     let interrupt = planning::interrupts();

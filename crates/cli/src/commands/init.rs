@@ -5,10 +5,11 @@ use plumb_report::validate_json;
 
 use crate::args::{InitArgs, ValidateArgs};
 use crate::context::Context;
-use crate::{encryption, load};
+use crate::{backend, encryption, load};
 
-/// There is nothing to install; what would be in the way later is said now.
-pub(crate) fn init(context: &Context, _: &InitArgs) -> Result<i32, Diagnostics> {
+/// Sets up where the state is kept. There is nothing to install; what would be in the way later is said
+/// now.
+pub(crate) fn init(context: &Context, args: &InitArgs) -> Result<i32, Diagnostics> {
     let mut loaded = load::load(&mut load::read_folder);
     context.ui.show_from(&loaded.sources);
     if loaded.is_empty() {
@@ -24,8 +25,8 @@ pub(crate) fn init(context: &Context, _: &InitArgs) -> Result<i32, Diagnostics> 
     }
     context.ui.say("Initializing the backend...");
     let root = loaded.root().map(|it| &**it);
-    context.backend(root, None)?;
     encryption::sealer(context, root, &[])?;
+    backend::initialize(context, args, root)?;
     if loaded.tree.dirs.len() > 1 {
         context.ui.say("Initializing modules...");
     }

@@ -10,16 +10,19 @@ mod fmt;
 mod history;
 mod import;
 mod init;
+mod lock;
 mod plan;
+mod recover;
 mod show;
 mod state;
+mod verify;
 pub(crate) mod watch;
 mod workspace;
 
 use plumb_diag::Diagnostics;
 use plumb_planner::PlanMode;
 
-use crate::args::{ProvidersVerb, StateVerb, Verb, ViewFlags, WorkspaceVerb};
+use crate::args::{LockVerb, ProvidersVerb, StateVerb, Verb, ViewFlags, WorkspaceVerb};
 use crate::context::Context;
 use crate::variables::Typed;
 
@@ -39,6 +42,11 @@ pub(crate) fn view(verb: &Verb) -> (ViewFlags, bool) {
         Verb::Console(it) => (&it.view, false),
         Verb::Fmt(it) => (&it.view, false),
         Verb::ForceUnlock(it) => (&it.view, false),
+        Verb::Lock(it) => match &it.verb {
+            LockVerb::Status(it) => (&it.view, false),
+        },
+        // One document, not lines.
+        Verb::Recover(it) => (&it.view, false),
         Verb::Gitops(it) => (&it.view, false),
         Verb::Graph(it) => (&it.view, false),
         Verb::Import(it) => (&it.view, false),
@@ -57,6 +65,7 @@ pub(crate) fn view(verb: &Verb) -> (ViewFlags, bool) {
                 StateVerb::Push(it) => &it.view,
                 StateVerb::Rm(it) => &it.view,
                 StateVerb::Show(it) => &it.view,
+                StateVerb::Verify(it) => &it.view,
                 StateVerb::ReplaceProvider(it) => &it.view,
             },
             false,
@@ -96,7 +105,11 @@ pub(crate) async fn run(
         Verb::Shell(args) => enter::shell(context, &args.object, typed).await,
         Verb::Console(args) => console::console(context, &args, typed).await,
         Verb::Fmt(args) => Ok(fmt::fmt(context, &args)),
-        Verb::ForceUnlock(args) => state::force_unlock(context, &args),
+        Verb::ForceUnlock(args) => lock::force_unlock(context, &args),
+        Verb::Lock(args) => match args.verb {
+            LockVerb::Status(args) => lock::status(context, &args),
+        },
+        Verb::Recover(args) => recover::recover(context, &args, typed).await,
         Verb::Gitops(args) => crate::gitops::gitops(context, &args).await,
         Verb::Graph(args) => about::graph(context, &args),
         Verb::Import(args) => import::import(context, &args, typed).await,
@@ -111,6 +124,7 @@ pub(crate) async fn run(
             StateVerb::Push(args) => state::push(context, &args),
             StateVerb::Rm(args) => state::rm(context, &args),
             StateVerb::Show(args) => state::show(context, &args),
+            StateVerb::Verify(args) => verify::verify(context, &args),
             StateVerb::ReplaceProvider(args) => state::replace_provider(context, &args),
         },
         Verb::Taint(args) => state::taint(context, &args, true),

@@ -39,7 +39,7 @@ pub(crate) async fn plan(
     let prepared = planning::prepare(context, &asked)?;
     let engine = context.engine(args.plan.parallelism);
     let schemas = engine.schemas().clone();
-    let store = context.store(&prepared.backend, &BackupFlags::default(), schemas.clone());
+    let store = context.store(&prepared.backend, &BackupFlags::default(), schemas.clone())?;
     let opened = context.open(&store, &args.state, "OperationTypePlan")?;
     let interrupt = planning::interrupts();
     let screen: Arc<dyn Observer> = Screen::new(&context.ui);

@@ -40,8 +40,7 @@ pub(crate) fn show(context: &Context, args: &ShowArgs) -> Result<i32, Diagnostic
         show_state(context, args.json, &state)?;
         return Ok(0);
     }
-    let sealer = encryption::sealer_here(context)?;
-    let saved = planfile::read(path, &schemas, &sealer)?;
+    let saved = planfile::read(context, path, &schemas)?;
     context.ui.show_from(&saved.prepared.loaded.sources);
     let outcome = saved.plan(&saved.state, &schemas)?;
     let planned = &outcome.planned;

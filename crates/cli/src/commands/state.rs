@@ -28,9 +28,9 @@ pub(crate) fn store_of(
     let loaded = load::load(&mut load::read_folder);
     context.ui.show_from(&loaded.sources);
     let module = loaded.root().map(|it| &**it);
-    let mut backend = context.backend(module.filter(|_| state.is_none()), state)?;
+    let mut backend = context.backend(module, state)?;
     backend.sealer = encryption::sealer(context, module, &[])?;
-    Ok(context.store(&backend, backup, context.schemas()))
+    context.store(&backend, backup, context.schemas())
 }
 
 /// Opens the state, records what `change` says, and folds.
@@ -320,12 +320,4 @@ pub(crate) fn taint(context: &Context, args: &TaintArgs, taint: bool) -> Result<
         }
     }
     Ok(0)
-}
-
-pub(crate) fn force_unlock(_: &Context, _: &ForceUnlockArgs) -> Result<i32, Diagnostics> {
-    Err(error(
-        "Local state cannot be unlocked by another process",
-        "The lock on a local state ends with the process that holds it: nothing can be left over. \
-         If the state is locked, that process is still there; end it.",
-    ))
 }

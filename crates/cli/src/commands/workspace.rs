@@ -1,42 +1,47 @@
 //! `workspace`: states of one configuration, side by side.
 
-use std::collections::BTreeSet;
 use std::io;
 
 use plumb_diag::{Diagnostic, Diagnostics};
+use plumb_model::state::State;
+use plumb_state::{Backup, LockInfo, Opened, Store};
 
-use super::show::current;
 use crate::args::{WorkspaceArgs, WorkspaceNameArgs, WorkspaceVerb};
-use crate::context::Context;
-
-/// Where the states of workspaces are.
-const FOLDER: &str = "terraform.tfstate.d";
+use crate::backend::Home;
+use crate::context::{Context, store_error};
+use crate::load;
 
 pub(crate) fn workspace(context: &Context, args: &WorkspaceArgs) -> Result<i32, Diagnostics> {
     let here = context.workspace();
+    if let WorkspaceVerb::Show(_) = &args.verb {
+        context.ui.say(&here);
+        return Ok(0);
+    }
+    let module = load::load(&mut load::read_folder).root().cloned();
+    let home = context.home_of(module.as_deref())?;
+    let names = home.workspaces()?;
     match &args.verb {
-        WorkspaceVerb::Show(_) => context.ui.say(&here),
+        WorkspaceVerb::Show(_) => {}
         WorkspaceVerb::List(_) => {
-            let names = names();
-            for name in std::iter::once("default").chain(names.iter().map(String::as_str)) {
-                let star = if name == &*here { '*' } else { ' ' };
+            for name in &names {
+                let star = if **name == *here { '*' } else { ' ' };
                 context.ui.say(&format!("{star} {name}"));
             }
             context.ui.say("");
         }
         WorkspaceVerb::New(args) => {
             check_name(&args.name)?;
-            if args.name == "default" || names().contains(&args.name) {
+            if names.contains(&args.name) {
                 let detail = format!("Workspace {:?} already exists", args.name);
                 return Err(vec![Diagnostic::error(detail, "")]);
             }
-            make(context, args)?;
+            make(context, &home, args)?;
         }
         WorkspaceVerb::Select(args) => {
             check_name(&args.name)?;
-            if args.name != "default" && !names().contains(&args.name) {
+            if !names.contains(&args.name) {
                 if args.or_create {
-                    make(context, args)?;
+                    make(context, &home, args)?;
                     return Ok(0);
                 }
                 return Err(vec![Diagnostic::error(
@@ -50,15 +55,9 @@ pub(crate) fn workspace(context: &Context, args: &WorkspaceArgs) -> Result<i32, 
                 context.ui.say(&format!("Switched to workspace {:?}.", args.name));
             }
         }
-        WorkspaceVerb::Delete(args) => delete(context, args, &here)?,
+        WorkspaceVerb::Delete(args) => delete(context, &home, &names, args, &here)?,
     }
     Ok(0)
-}
-
-fn names() -> BTreeSet<String> {
-    let entries = std::fs::read_dir(FOLDER).into_iter().flatten();
-    let names = entries.filter_map(|it| it.ok().filter(|it| it.path().is_dir()));
-    names.filter_map(|it| it.file_name().into_string().ok()).collect()
 }
 
 fn check_name(name: &str) -> Result<(), Diagnostics> {
@@ -75,10 +74,27 @@ fn trouble(what: &str, error: &io::Error) -> Diagnostics {
     vec![Diagnostic::error(format!("Cannot {what}"), format!("{error}."))]
 }
 
-fn make(context: &Context, args: &WorkspaceNameArgs) -> Result<(), Diagnostics> {
+fn make(context: &Context, home: &Home, args: &WorkspaceNameArgs) -> Result<(), Diagnostics> {
     let name = &args.name;
-    std::fs::create_dir_all(format!("{FOLDER}/{name}"))
-        .map_err(|it| trouble("make the workspace", &it))?;
+    match home {
+        Home::File(_) => {}
+        Home::Local(it) => {
+            let folder = it.folder.join(name);
+            std::fs::create_dir_all(folder).map_err(|it| trouble("make the workspace", &it))?;
+        }
+        Home::Remote(_) => {
+            // A workspace is there once it has a state.
+            let store = place(context, home, name)?;
+            let info = LockInfo::new("workspace-new");
+            let Opened { state, mut lease, .. } =
+                store.open(Some(&info)).map_err(|it| vec![store_error(&it)])?;
+            let made = match state.serial {
+                0 => lease.replace(&State { serial: 1, ..state }),
+                _ => Ok(()),
+            };
+            made.and_then(|()| lease.close()).map_err(|it| vec![store_error(&it)])?;
+        }
+    }
     select(context, name)?;
     context.ui.say(&format!(
         "Created and switched to workspace \"{name}\"!\n\nYou're now on a new, empty workspace. \
@@ -95,14 +111,25 @@ fn select(context: &Context, name: &str) -> Result<(), Diagnostics> {
         .map_err(|it| trouble("select the workspace", &it))
 }
 
-fn delete(context: &Context, args: &WorkspaceNameArgs, here: &str) -> Result<(), Diagnostics> {
+fn place(context: &Context, home: &Home, name: &str) -> Result<Store, Diagnostics> {
+    let place = home.place(name, Backup::Beside).map_err(|it| vec![store_error(&it)])?;
+    context.store_at(place)
+}
+
+fn delete(
+    context: &Context,
+    home: &Home,
+    names: &[String],
+    args: &WorkspaceNameArgs,
+    here: &str,
+) -> Result<(), Diagnostics> {
     let name = &args.name;
     let refuse = |summary: String, detail: &str| Err(vec![Diagnostic::error(summary, detail)]);
     check_name(name)?;
     if name == "default" {
         return refuse("can't delete default state".into(), "");
     }
-    if !names().contains(name) {
+    if !names.contains(name) {
         return refuse(format!("Workspace {name:?} doesn't exist"), "");
     }
     if *name == here {
@@ -112,8 +139,11 @@ fn delete(context: &Context, args: &WorkspaceNameArgs, here: &str) -> Result<(),
              and try again.",
         );
     }
-    let path = format!("{FOLDER}/{name}/terraform.tfstate");
-    let state = current(context, Some(&path))?;
+    let store = place(context, home, name)?;
+    // Nobody shall begin something there meanwhile.
+    let info = LockInfo::new("workspace-delete");
+    let Opened { state, lease, .. } =
+        store.open(Some(&info)).map_err(|it| vec![store_error(&it)])?;
     if !state.objects.is_empty() && !args.force {
         let list: String = state.objects.keys().map(|it| format!("\n  - {it}")).collect();
         let detail = format!(
@@ -126,8 +156,16 @@ fn delete(context: &Context, args: &WorkspaceNameArgs, here: &str) -> Result<(),
         );
         return refuse("Workspace is not empty".into(), &detail);
     }
-    std::fs::remove_dir_all(format!("{FOLDER}/{name}"))
-        .map_err(|it| trouble("delete the workspace", &it))?;
+    match home {
+        Home::File(_) => {}
+        Home::Local(it) => std::fs::remove_dir_all(it.folder.join(name))
+            .map_err(|it| trouble("delete the workspace", &it))?,
+        Home::Remote(it) => {
+            it.configured.delete(name).map_err(|it| vec![store_error(&it)])?;
+        }
+    }
+    // What was locked is gone, and with it the lock.
+    let _ = lease.close();
     context.ui.say(&format!("Deleted workspace {name:?}!"));
     Ok(())
 }

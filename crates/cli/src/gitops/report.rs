@@ -1,6 +1,6 @@
 //! What people and forges are told of each step.
 
-use plumb_gitops::{Comment, Counts, Decision, Reason};
+use plumb_gitops::{Comment, Counts, Decision, Details, Reason};
 
 use super::forge::Light;
 
@@ -14,6 +14,8 @@ pub(super) struct Telling {
     pub(super) text: String,
     /// What a closed part is called, and what is in it.
     pub(super) details: Option<(&'static str, String)>,
+    /// The plan in Markdown, instead of a closed part.
+    pub(super) plan: Option<String>,
     /// Whether the comment is worth an update, too.
     pub(super) comment: bool,
 }
@@ -21,7 +23,7 @@ pub(super) struct Telling {
 impl Telling {
     pub(super) fn new(light: Light, title: impl Into<String>) -> Telling {
         let (title, text) = (title.into(), String::new());
-        Telling { light, title, text, details: None, comment: true }
+        Telling { light, title, text, details: None, plan: None, comment: true }
     }
 
     /// Only the status.
@@ -39,12 +41,21 @@ impl Telling {
         self
     }
 
+    pub(super) fn plan(mut self, markdown: &str) -> Telling {
+        self.plan = Some(markdown.to_owned());
+        self
+    }
+
     pub(super) fn comment<'a>(&'a self, context: &'a str) -> Option<Comment<'a>> {
         self.comment.then(|| Comment {
             context,
             title: &self.title,
             text: &self.text,
-            details: self.details.as_ref().map(|it| (it.0, it.1.as_str())),
+            details: match (&self.plan, &self.details) {
+                (Some(markdown), _) => Details::Markdown(markdown),
+                (None, Some((name, text))) => Details::Text(name, text),
+                (None, None) => Details::None,
+            },
         })
     }
 

@@ -15,6 +15,9 @@ use super::report::{Origin, Telling, of_applied, of_decision};
 use super::signed::approval;
 use crate::{encryption, planfile};
 
+/// What is kept free of a comment for what stands above the plan.
+const HEAD_BYTES_MAX: usize = 8_000;
+
 /// How much of what a failed run wrote is told.
 const SAID_BYTES_MAX: usize = 20_000;
 
@@ -23,7 +26,8 @@ pub(super) struct Judged {
     digest: String,
     counts: Counts,
     drift: Counts,
-    text: String,
+    /// In Markdown.
+    plan: String,
     decision: Decision,
     approved_by: Option<String>,
 }
@@ -149,11 +153,11 @@ impl Actor<'_> {
             Decision::Apply { approved_by } => approved_by.clone(),
             _ => None,
         };
-        let (counts, text) = (judged.counts, judged.text.clone());
+        let (counts, plan) = (judged.counts, judged.plan.clone());
         let origin = Origin { commit: &pending.commit, signed_by: self.signed_by.as_deref() };
         let mut telling = of_decision(&decision, counts, &pending.digest, &origin);
         if decision != Decision::Nothing {
-            telling = telling.details("Plan", &text);
+            telling = telling.plan(&plan);
         }
         match &decision {
             Decision::Nothing => {
@@ -200,7 +204,7 @@ impl Actor<'_> {
     /// alone, where only those may be made.
     async fn shown(&self, pending: &Pending) -> Result<Judged, String> {
         let commit = &pending.commit;
-        let (counts, mut text) = self.read_plan(commit, &self.plan_path(commit)).await?;
+        let (counts, mut plan) = self.read_plan(commit, &self.plan_path(commit)).await?;
         let mut drift = Counts::default();
         if self.config.policy.mode == Mode::DriftOnly && !counts.is_nothing() {
             let path = self.repairs_path(commit);
@@ -213,19 +217,21 @@ impl Actor<'_> {
             let repairs;
             (drift, repairs) = self.read_plan(commit, &path).await?;
             if !drift.is_nothing() {
-                text = format!("Repairs:\n\n{repairs}\n\nEverything that differs:\n\n{text}");
+                plan = format!("**Repairs:**\n\n{repairs}\n**Everything that differs:**\n\n{plan}");
             }
         }
         let (digest, decision) = (pending.digest.clone(), Decision::Nothing);
-        Ok(Judged { digest, counts, drift, text, decision, approved_by: None })
+        Ok(Judged { digest, counts, drift, plan, decision, approved_by: None })
     }
 
     async fn read_plan(&self, commit: &str, path: &Path) -> Result<(Counts, String), String> {
-        let show = |flag: &str| ["show", flag, &path.to_string_lossy()].map(str::to_owned).to_vec();
-        let json = self.quiet(commit, show("-json")).await?;
+        let show = ["show", "-json", &path.to_string_lossy()].map(str::to_owned).to_vec();
+        let json = self.quiet(commit, show).await?;
         let json: PlanJson = serde_json::from_str(&json).map_err(|error| error.to_string())?;
-        let text = self.quiet(commit, show("-no-color")).await?;
-        Ok((json.counts(), text.trim().to_owned()))
+        let path = markdown_path(path);
+        let markdown = std::fs::read_to_string(&path)
+            .map_err(|error| format!("{}: {error}", path.display()))?;
+        Ok((json.counts(), markdown))
     }
 
     async fn quiet(&self, commit: &str, args: Vec<String>) -> Result<String, String> {
@@ -280,12 +286,14 @@ impl Actor<'_> {
             let origin = Origin { commit: &commit, signed_by: self.signed_by.as_deref() };
             let counts = if drift_only { judged.drift } else { judged.counts };
             let telling = of_applied(&judged.decision, counts, serial, &pending.digest, &origin)
-                .details("Plan", &judged.text);
+                .plan(&judged.plan);
             self.tell(&commit, telling).await;
         }
         // Values of variables and what was seen may be secret.
-        let _ = std::fs::remove_file(self.plan_path(&commit));
-        let _ = std::fs::remove_file(self.repairs_path(&commit));
+        for path in [self.plan_path(&commit), self.repairs_path(&commit)] {
+            let _ = std::fs::remove_file(markdown_path(&path));
+            let _ = std::fs::remove_file(path);
+        }
         Seen::Applied
     }
 
@@ -319,6 +327,13 @@ impl Actor<'_> {
     fn plan_args(&self, out: &Path) -> Vec<String> {
         let mut args = self.args("plan");
         args.push(format!("-out={}", out.display()));
+        args.push(format!("-markdown={}", markdown_path(out).display()));
+        if let Some(forge) = &self.config.forge {
+            // Repairs and everything stand in one comment.
+            let plans = if self.config.policy.mode == Mode::DriftOnly { 2 } else { 1 };
+            let bytes_max = forge.kind.comment_bytes_max().saturating_sub(HEAD_BYTES_MAX) / plans;
+            args.push(format!("-markdown-bytes={bytes_max}"));
+        }
         args.extend(self.config.var_files.iter().map(|it| format!("-var-file={it}")));
         args
     }
@@ -330,6 +345,11 @@ impl Actor<'_> {
     fn plan_path(&self, commit: &str) -> PathBuf {
         self.config.workdir.join("plans").join(format!("{commit}.plan"))
     }
+}
+
+/// The plan as a comment shows it.
+fn markdown_path(plan: &Path) -> PathBuf {
+    plan.with_extension("md")
 }
 
 /// What a run wrote, its end if that is too much.

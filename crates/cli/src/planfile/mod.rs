@@ -20,7 +20,8 @@ use plumb_state::journal::{self, Header, Tail};
 use plumb_state::seal::{Sealer, What, sealed_kind};
 use serde::{Deserialize, Serialize};
 
-use crate::context::Backend;
+use crate::backend::{self, Backend, Config, Home, Local};
+use crate::context::Context;
 use crate::load::{self, Folder};
 use crate::planning::Prepared;
 use crate::{VERSION, encryption, files};
@@ -40,7 +41,7 @@ struct Saved {
     workspace: String,
     working_dir: String,
     home_dir: Option<String>,
-    state_path: String,
+    backend: SavedBackend,
     options: SavedOptions,
     variables: BTreeMap<String, SavedVariable>,
     /// Folder, then name and text of its files.
@@ -49,6 +50,39 @@ struct Saved {
     state: String,
     seen: Vec<seen::Pair>,
     digest: String,
+}
+
+/// Where the state is.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum SavedBackend {
+    File(String),
+    Local { path: String, folder: String },
+    Remote { kind: String, config: Config },
+}
+
+impl SavedBackend {
+    fn of(home: &Home) -> SavedBackend {
+        match home {
+            Home::File(path) => SavedBackend::File(path.to_string()),
+            Home::Local(Local { path, folder }) => {
+                SavedBackend::Local { path: path.to_string(), folder: folder.to_string() }
+            }
+            Home::Remote(it) => {
+                SavedBackend::Remote { kind: it.kind.clone(), config: it.config.clone() }
+            }
+        }
+    }
+
+    fn home(self, context: &Context) -> Result<Home, Diagnostics> {
+        match self {
+            SavedBackend::File(path) => Ok(Home::File(path.into())),
+            SavedBackend::Local { path, folder } => {
+                Ok(Home::Local(Local { path: path.into(), folder: folder.into() }))
+            }
+            SavedBackend::Remote { kind, config } => backend::configure(context, &kind, &config),
+        }
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -104,7 +138,7 @@ pub(crate) fn write(
         workspace: text(&inputs.workspace),
         working_dir: text(&inputs.working_dir),
         home_dir: inputs.home_dir.as_ref().map(text),
-        state_path: backend.path.to_string(),
+        backend: SavedBackend::of(&backend.home),
         options: SavedOptions {
             mode: mode_name(options.mode).to_owned(),
             skip_refresh: options.skip_refresh,
@@ -188,9 +222,9 @@ pub(crate) fn stamp(path: &str, sealer: &Sealer) -> Result<Stamp, String> {
 
 /// Reads a saved plan.
 pub(crate) fn read(
+    context: &Context,
     path: &str,
     schemas: &Schemas,
-    sealer: &Arc<Sealer>,
 ) -> Result<SavedPlan, Diagnostics> {
     let bad = |detail: String| vec![Diagnostic::error("Failed to read plan file", detail)];
     let bytes = std::fs::read(path).map_err(|error| match error.kind() {
@@ -200,6 +234,7 @@ pub(crate) fn read(
         )],
         _ => bad(format!("{path} could not be read: {error}.")),
     })?;
+    let sealer = encryption::sealer_here(context)?;
     let opened = sealer
         .open_plan(&bytes)
         .map_err(|error| encryption::refusal("Failed to read plan file", path, &error))?;
@@ -232,10 +267,12 @@ pub(crate) fn read(
     }
     let saved: Saved =
         serde_json::from_str(&text).map_err(|error| bad(format!("{path} is damaged: {error}.")))?;
-    restore(saved, schemas, sealer).map_err(|why| bad(format!("{path} cannot be used: {why}.")))?
+    restore(context, saved, schemas, &sealer)
+        .map_err(|why| bad(format!("{path} cannot be used: {why}.")))?
 }
 
 fn restore(
+    context: &Context,
     saved: Saved,
     schemas: &Schemas,
     sealer: &Arc<Sealer>,
@@ -282,11 +319,12 @@ fn restore(
         apply_time: None,
         seed: saved.seed,
     };
-    let backend = Backend {
-        path: saved.state_path.into(),
-        workspace: saved.workspace.as_str().into(),
-        sealer: sealer.clone(),
+    let home = match saved.backend.home(context) {
+        Ok(home) => home,
+        Err(diagnostics) => return Ok(Err(diagnostics)),
     };
+    let workspace = saved.workspace.as_str().into();
+    let backend = Backend { home, workspace, sealer: sealer.clone() };
     let prepared = Prepared { loaded, program, inputs, options, backend, run: saved.run };
     Ok(Ok(SavedPlan { prepared, state, seen, digest: saved.digest }))
 }

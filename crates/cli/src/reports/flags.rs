@@ -24,6 +24,9 @@ pub(crate) struct ReportFlags {
     /// Write the plan as Markdown for a comment, to standard output or to a file
     #[arg(long, value_name = TO, num_args = 0..=1, require_equals = true, default_missing_value = "-")]
     pub(crate) markdown: Option<String>,
+    /// How long that Markdown may be, in bytes: 60000 unless said otherwise, which a comment on GitHub takes
+    #[arg(long, value_name = "N")]
+    pub(crate) markdown_bytes: Option<usize>,
     /// Write what -json prints to a file, beside what people read
     #[arg(long, value_name = TO)]
     pub(crate) json_into: Option<String>,
@@ -38,6 +41,11 @@ pub(crate) struct ReportFlags {
 }
 
 impl ReportFlags {
+    /// How long a comment may be.
+    pub(crate) fn comment_bytes_max(&self) -> usize {
+        self.markdown_bytes.unwrap_or(super::COMMENT_BYTES_MAX)
+    }
+
     /// Whether a report is asked for.
     pub(crate) fn any(&self) -> bool {
         let options =

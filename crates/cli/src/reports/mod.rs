@@ -122,7 +122,7 @@ impl Reports {
             counts: Counts::of(plan),
             changes: planning::changes_something(plan, mode),
             drift: !plan.drift.is_empty(),
-            comment: of(self.flags.markdown.is_some(), COMMENT_BYTES_MAX),
+            comment: of(self.flags.markdown.is_some(), self.flags.comment_bytes_max()),
             summary: of(self.runner.is_some(), github::SUMMARY_BYTES_MAX / 2),
             gitlab: gitlab_report(plan),
         });
@@ -184,10 +184,11 @@ impl Reports {
         let planned = gathered.planned.as_ref();
         let problems = |bytes_max: usize| problems(&said, &sources, code, bytes_max);
         write(&self.flags.markdown, &|| {
-            let problems = problems(COMMENT_BYTES_MAX / 4);
+            let bytes_max = self.flags.comment_bytes_max();
+            let problems = problems(bytes_max / 4);
             let plan = planned.map(|it| it.comment.as_str()).unwrap_or_default();
             // Both have room: the plan gives way.
-            let rest = COMMENT_BYTES_MAX.saturating_sub(plan.len());
+            let rest = bytes_max.saturating_sub(plan.len());
             Some(if problems.len() <= rest { problems + plan } else { problems })
         });
         // Without a plan there are no numbers, and no numbers are not zeros.

@@ -5,6 +5,10 @@
 mod cancelled;
 mod changes;
 mod drift;
+mod drift_verb;
+#[path = "../common/drifting.rs"]
+#[allow(dead_code, reason = "each test uses its part")]
+mod drifting;
 mod examples;
 mod failures;
 mod images;
@@ -14,4 +18,7 @@ mod kills;
 mod outage;
 mod topology;
 mod watch;
+#[path = "../common/watching.rs"]
+#[allow(dead_code, reason = "each test uses its part")]
+mod watching;
 mod world;

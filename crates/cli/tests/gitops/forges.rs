@@ -9,7 +9,7 @@ fn world(forge: &Forge, mode: &str, main: &str) -> World {
     let mut world = World::new(mode, main);
     world.env = vec![
         ("FORGE_TOKEN".to_owned(), TOKEN.to_owned()),
-        ("PASSWORD".to_owned(), "hunter2-hunter2".to_owned()),
+        ("PASSWORD".to_owned(), "hunter2_hunter2".to_owned()),
     ];
     settings(&world, forge, mode);
     world
@@ -46,7 +46,9 @@ fn a_commit_has_statuses_and_one_comment() {
             comments[5].starts_with("<!-- plumb gitops: plumb/net -->\n### Waits: "),
             "{comments:?}"
         );
-        assert!(comments[5].contains("terraform_data.a will be created"), "{}", comments[5]);
+        let change =
+            "<details><summary><code>terraform&#95;data.a</code> will be created</summary>";
+        assert!(comments[5].contains(change), "{}", comments[5]);
         assert!(comments[5].contains(&format!("plan: {}", world.digest())), "{}", comments[5]);
         // Nothing new, nothing told.
         let before = forge.store().requests.len();
@@ -141,9 +143,11 @@ fn long_plans_are_cut_where_the_forge_has_its_limit() {
         let said = world.round(2);
         assert!(!said.contains("could not be told"), "{kind:?}");
         let comment = forge.comments().remove(0);
-        let whole = comment.contains("terraform_data.many[399] will be created");
+        let whole =
+            comment.contains("<code>terraform&#95;data.many&#91;399&#93;</code> will be created");
         assert_eq!(whole, kind == Kind::GitLab, "{kind:?} {}", comment.len());
-        assert_eq!(comment.contains(" more lines\n```\n\n</details>"), !whole, "{kind:?}");
+        assert_eq!(comment.contains(" more entries not shown**"), !whole, "{kind:?}");
+        assert_eq!(comment.matches("<details>").count(), comment.matches("</details>").count());
         assert!(comment.len() <= 65_536 || whole);
     }
 }
@@ -156,7 +160,8 @@ fn secrets_are_told_to_nobody() {
         "variable \"v\" {{\n  default = \"open-sesame-99\"\n  sensitive = true\n}}\nvariable \"token\" \
          {{\n  default = \"unknown\"\n}}\nvariable \"password\" {{}}\nresource \"terraform_data\" \"s\" \
          {{\n  input = var.v\n}}\nresource \"terraform_data\" \"token\" {{\n  input = \
-         var.token\n}}\nresource \"terraform_data\" \"password\" {{\n  input = var.password\n}}\n{}",
+         var.token\n}}\nresource \"terraform_data\" \"password\" {{\n  input = var.password\n}}\nresource \
+         \"terraform_data\" \"keyed\" {{\n  for_each = toset([var.password])\n}}\n{}",
         keep("written", TOKEN),
     );
     let mut world = world(&forge, "auto", &main);
@@ -169,14 +174,19 @@ fn secrets_are_told_to_nobody() {
         settings.replace("FORGE_TOKEN", "TF_VAR_token").replace("PASSWORD", "TF_VAR_password");
     world.write("gitops.plumb.hcl", &settings);
     let mut said = world.round(0);
+    let first = forge.comments();
+    assert!(first[0].contains("keyed&#91;&#34;(hidden)&#34;&#93;"), "{first:?}");
     assert_eq!(world.kept("token").as_deref(), Some("unknown"), "runs do not know the token");
-    assert_eq!(world.kept("password").as_deref(), Some("hunter2-hunter2"), "runs know the rest");
-    world.commit(&format!("{main}resource \"x\" \"hunter2-hunter2\" {{}}\n"));
+    assert_eq!(world.kept("password").as_deref(), Some("hunter2_hunter2"), "runs know the rest");
+    world.commit(&format!("{main}resource \"x\" \"hunter2_hunter2\" {{}}\n"));
     said += &world.round(1);
     let store = forge.store();
-    let told = format!("{:?} {:?}", store.statuses, store.comments);
-    for secret in [TOKEN, "hunter2-hunter2", "open-sesame-99"] {
+    let told = format!("{:?} {first:?} {:?}", store.statuses, store.comments);
+    for secret in [TOKEN, "hunter2_hunter2", "open-sesame-99"] {
         assert!(!told.contains(secret), "{secret} in {told}");
+        // Names in Markdown are escaped.
+        let escaped = secret.replace('_', "&#95;");
+        assert!(!told.contains(&escaped), "{escaped} in {told}");
         assert!(!said.contains(secret), "{secret} in {said}");
     }
     assert!(told.contains("(hidden)") && said.contains("(hidden)"));

@@ -14,7 +14,7 @@ use plumb_provider::{Connection, Edge, Failure, Foreign, Ours, Provider as _, To
 use plumb_provider_netns::NetnsProvider;
 use tokio::runtime::Runtime;
 
-use crate::world::{USERS, World, all, eventually};
+use crate::world::{USERS, World, all, another, eventually};
 
 /// What is promised to those who follow.
 const PROMISED: Duration = Duration::from_secs(2);
@@ -34,13 +34,6 @@ fn ours(world: &World) -> Vec<Ours> {
         attrs: Value::object([("id", Value::string(world.attribute(address, "id")))]),
     };
     all.map(one).collect()
-}
-
-/// Another configuration of the same cloud.
-pub(crate) fn another(world: &World, main: &str) -> World {
-    let cloud = world.path().join(".plumb/netns");
-    let provider = format!("provider \"netns\" {{\n  cloud = {cloud:?}\n}}\n");
-    World::new(world.user(), &format!("{provider}{main}"))
 }
 
 fn told(all: &[Foreign]) -> Vec<String> {

@@ -4,8 +4,7 @@ use std::fs;
 
 use serde_json::Value;
 
-use crate::around::another;
-use crate::world::{World, all};
+use crate::world::{World, all, another};
 
 const CONFIG: &str = "resource \"netns_network\" \"lan\" {\n  name   = \"lan\"\n  subnet = \"10.0.0.0/24\"\n}\n\
      resource \"netns_host\" \"web\" {\n  name = \"web\"\n  interface { network = netns_network.lan.name }\n}\n";

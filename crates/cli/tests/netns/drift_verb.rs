@@ -4,10 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use serde_json::Value;
-
-use crate::around::another;
-use crate::world::{USERS, World, all, program};
+use crate::drifting::{Drift, finding};
+use crate::world::{USERS, World, all, another, program};
 
 const CONFIG: &str = r#"
 resource "netns_network" "lan" {
@@ -43,31 +41,8 @@ resource "netns_host" "stray" {
 }
 "#;
 
-struct Drift {
-    code: i32,
-    report: Value,
-}
-
-impl Drift {
-    /// Class and standing by address.
-    fn found(&self) -> BTreeMap<String, (String, String)> {
-        let text = |it: &Value| it.as_str().unwrap().to_owned();
-        let findings = self.report["findings"].as_array().unwrap().iter();
-        findings
-            .map(|it| (text(&it["address"]), (text(&it["class"]), text(&it["standing"]))))
-            .collect()
-    }
-}
-
 fn drift(world: &World, args: &[&str]) -> Drift {
-    let done = world.run(&[&["drift", "-json"], args].concat());
-    let code = done.status.code().unwrap();
-    let report = serde_json::from_slice(&done.stdout);
-    Drift { code, report: report.unwrap_or_else(|error| panic!("{error}: {}", all(&done))) }
-}
-
-fn finding(address: &str, class: &str, standing: &str) -> (String, (String, String)) {
-    (address.to_owned(), (class.to_owned(), standing.to_owned()))
+    Drift::of(&mut world.command(&[&["drift", "-json"], args].concat()))
 }
 
 #[test]

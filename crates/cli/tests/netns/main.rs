@@ -7,6 +7,9 @@ mod bad_input;
 mod drift;
 mod drift_reports;
 mod drift_verb;
+#[path = "../common/drifting.rs"]
+#[allow(dead_code, reason = "each test uses its part")]
+mod drifting;
 mod examples;
 mod kills;
 mod traffic;

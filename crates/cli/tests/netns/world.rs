@@ -206,6 +206,13 @@ impl World {
     }
 }
 
+/// Another configuration of the same cloud.
+pub(crate) fn another(world: &World, main: &str) -> World {
+    let cloud = world.path().join(".plumb/netns");
+    let provider = format!("provider \"netns\" {{\n  cloud = {cloud:?}\n}}\n");
+    World::new(world.user(), &format!("{provider}{main}"))
+}
+
 /// The namespaces that a process is in.
 fn namespaces(process: &str) -> BTreeSet<String> {
     let links = ["net", "mnt", "pid", "user", "ipc", "uts"].into_iter();

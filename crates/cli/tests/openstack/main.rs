@@ -6,6 +6,10 @@ mod api;
 mod around;
 mod calls;
 mod compute;
+mod drift;
+#[path = "../common/drifting.rs"]
+#[allow(dead_code, reason = "each test uses its part")]
+mod drifting;
 mod every;
 mod failures;
 mod images;
@@ -13,7 +17,13 @@ mod inside_others;
 mod kills;
 mod lab;
 mod networking;
+#[path = "../common/probes.rs"]
+mod probes;
 mod proxy;
 mod rest;
 mod volumes;
+mod watch;
+#[path = "../common/watching.rs"]
+#[allow(dead_code, reason = "each test uses its part")]
+mod watching;
 mod world;

@@ -2,8 +2,10 @@
 
 use std::process::Command;
 
+use serde_json::Value;
+
 use crate::watcher::{LAB, Watcher, injure, inside};
-use crate::world::{USERS, World, eventually};
+use crate::world::{USERS, World, another, eventually};
 
 #[test]
 fn every_injury_is_found_within_two_seconds() {
@@ -68,10 +70,8 @@ fn something_foreign_is_announced() {
     let world = World::new(USERS[0], LAB);
     world.apply();
     let mut watcher = Watcher::start(&world, &["-repair"]);
-    let cloud = world.path().join(".plumb/netns");
     let stray = "resource \"netns_host\" \"stray\" {\n  name = \"stray\"\n  interface { network = \"lan\" }\n}\n";
-    let other = format!("provider \"netns\" {{\n  cloud = {cloud:?}\n}}\n{stray}");
-    let other = World::new(USERS[0], &other);
+    let other = another(&world, stray);
     other.apply();
     let found = watcher.finds("netns_host:stray");
     assert_eq!(found["watch"]["finding"]["class"], "foreign", "{found}");
@@ -83,11 +83,42 @@ fn something_foreign_is_announced() {
 }
 
 #[test]
+fn what_is_left_open_is_announced_and_let_be() {
+    let port = "resource \"netns_port\" \"p\" {\n  name = \"p\"\n  network = \"lan\"\n";
+    let world =
+        World::new(USERS[0], &format!("{LAB}\n{port}  depends_on = [netns_network.lan]\n}}\n"));
+    world.apply();
+    let mut watcher = Watcher::start(&world, &["-repair", "-allow-destroy"]);
+    // Somebody else takes it over, and says what is left out here.
+    let import = "import {\n  to = netns_port.p\n  id = \"p\"\n}\n";
+    let more = "  allowed_addresses = [\"10.9.0.0/16\"]\n}\n";
+    let other = another(&world, &format!("{import}{port}{more}"));
+    other.apply();
+    let found = watcher.finds("netns_port.p");
+    let finding = &found["watch"]["finding"];
+    assert_eq!(finding["class"], "undeclared", "{found}");
+    assert_eq!(finding["attributes"][0]["path"], "allowed_addresses", "{found}");
+    assert_eq!(finding["attributes"][0]["after"], serde_json::json!(["10.9.0.0/16"]), "{found}");
+    assert_eq!((&finding["repair"], &finding["pending"]), (&Value::Null, &false.into()), "{found}");
+    assert!(finding["location"]["line"].is_u64(), "{found}");
+    watcher.hears("watch_status", |it| it["watch"]["to"] == "drifted");
+    // Nothing would set it back: it is taken in, and then it is what is remembered.
+    world.ok(&["refresh", "-no-color"]);
+    watcher.hears("watch_settled", |it| it["watch"]["finding"]["address"] == "netns_port.p");
+    watcher.hears("watch_status", |it| it["watch"]["to"] == "in_sync");
+    assert!(watcher.all("watch_repairing").is_empty(), "there is nothing to repair");
+    watcher.end();
+    other.ok(&["state", "rm", "netns_port.p"]);
+    world.at_rest();
+    world.end();
+}
+
+#[test]
 fn an_event_is_followed_by_a_look_at_what_it_touched_alone() {
     let world = World::new(USERS[0], LAB);
     world.apply();
     let mut watcher = Watcher::start(&world, &["-listen", "127.0.0.1:19471"]);
-    let looks = || crate::served::metric(19471, "plumb_watch_looks_total{at=\"everything\"}");
+    let looks = || crate::probes::metric(19471, "plumb_watch_looks_total{at=\"everything\"}");
     let before = looks();
     injure(&world, "netns_host.web", "kill -9 2");
     watcher.finds("netns_host.web");

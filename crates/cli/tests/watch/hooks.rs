@@ -99,6 +99,12 @@ fn what_happens_is_posted_signed_and_again_after_a_failure() {
     assert_eq!(drifted["event"], "drifted");
     assert_eq!(drifted["details"]["finding"]["address"], "netns_host.web", "{drifted}");
     assert_eq!(drifted["workspace"], "default");
+    // What `drift -json` says of it, but for the moment at which it was first seen.
+    let report = world.run(&["drift", "-json"]).stdout;
+    let report: Value = serde_json::from_slice(&report).unwrap();
+    let mut said = report["findings"][0].clone();
+    said["first_seen"] = drifted["details"]["finding"]["first_seen"].clone();
+    assert_eq!(drifted["details"]["finding"], said);
     watcher.finds("netns_host.web");
     // A secret in the environment does as well.
     drop(watcher);

@@ -47,6 +47,20 @@ pub fn drift_json(report: &DriftReport, sources: &Sources) -> String {
     indent_json(&out) + "\n"
 }
 
+/// One finding as it stands in [`drift_json`], for those who tell of each by itself.
+pub fn finding_json(finding: &Finding, sources: &Sources) -> String {
+    let mut out = String::new();
+    write_finding(finding, sources, &mut out);
+    out
+}
+
+/// One attribute of a finding as it stands in [`drift_json`].
+pub fn moved_json(attribute: &MovedAttribute) -> String {
+    let mut out = String::new();
+    write_attribute(attribute, &mut out);
+    out
+}
+
 fn write_finding(finding: &Finding, sources: &Sources, out: &mut String) {
     let mut json = Object::new(out);
     json.text("class", finding.class.name());

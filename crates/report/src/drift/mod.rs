@@ -21,7 +21,7 @@ use crate::escape::one_line;
 use crate::style::Style;
 
 pub use annotations::drift_annotations;
-pub use json::{drift_json, read_previous};
+pub use json::{drift_json, finding_json, moved_json, read_previous};
 pub use junit::drift_junit;
 pub use markdown::drift_markdown;
 pub use prometheus::drift_prometheus;

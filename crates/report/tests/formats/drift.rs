@@ -4,7 +4,7 @@ use expect_test::expect;
 use plumb_drift::{Class, DriftReport};
 use plumb_report::{
     Style, drift_json, drift_junit, drift_markdown, drift_prometheus, drift_sarif, drift_text,
-    read_previous,
+    finding_json, moved_json, read_previous,
 };
 
 use crate::sample::{SECRET, nothing, report, stray};
@@ -88,6 +88,23 @@ fn what_was_seen_before_is_read_back() {
     }
     let later = "{\"format_version\":\"1.9\",\"findings\":[{\"class\":\"newer\"}]}";
     assert!(read_previous(later).expect("it is of ours").0.is_empty());
+}
+
+#[test]
+fn one_finding_by_itself_is_what_the_report_says_of_it() {
+    let (report, sources) = report();
+    let parsed = |it: &str| -> serde_json::Value { serde_json::from_str(it).expect("JSON") };
+    let whole = parsed(&drift_json(&report, &sources));
+    let alone: Vec<_> =
+        report.findings.iter().map(|it| parsed(&finding_json(it, &sources))).collect();
+    assert_eq!(whole["findings"].as_array(), Some(&alone));
+    assert!(alone.iter().any(|it| it["location"]["line"].is_u64()));
+    for (finding, alone) in report.findings.iter().zip(&alone) {
+        let moved: Vec<_> = finding.attributes.iter().map(|it| parsed(&moved_json(it))).collect();
+        assert_eq!(alone["attributes"].as_array(), Some(&moved));
+        let elsewhere = parsed(&finding_json(finding, &plumb_diag::Sources::default()));
+        assert!(elsewhere["location"].is_null() && elsewhere["repair"] == alone["repair"]);
+    }
 }
 
 #[test]

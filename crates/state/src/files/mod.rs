@@ -134,8 +134,8 @@ impl Backend for Files {
         loop {
             // A run that ends just now takes the journal away and puts a new snapshot in place.
             let before = identity(state);
-            let mut stored = Stored::default();
-            stored.snapshot = disk::read(state)?.filter(|bytes| !bytes.is_empty());
+            let snapshot = disk::read(state)?.filter(|bytes| !bytes.is_empty());
+            let mut stored = Stored { snapshot, ..Stored::default() };
             self.journal.read(&mut stored)?;
             if stored.snapshot.is_none()
                 && let Some(backup) = &self.backup
@@ -185,6 +185,11 @@ impl Backend for Files {
         }
         // From here on it must be plain at every point which journal belongs to which snapshot.
         self.journal.prepare(fold.next)?;
+        if fold.next.is_some() {
+            // A file system may make the new snapshot's name outlive a power cut and that of the
+            // journal which is to follow it not: doubts would be lost.
+            paths.sync_folder()?;
+        }
         if let Some(Mark { at, text }) = fold.mark {
             self.journal.append(at, text)?;
         }

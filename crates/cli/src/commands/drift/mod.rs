@@ -44,7 +44,7 @@ pub(crate) async fn drift(
     let prepared = args.look.prepare(context, typed, input)?;
     let engine = context.engine_reading_whole(args.look.parallelism);
     let schemas = engine.schemas().clone();
-    let store = context.store(&prepared.backend, &BackupFlags::default(), schemas);
+    let store = context.store(&prepared.backend, &BackupFlags::default(), schemas)?;
     let (state, _) = store.read_only().map_err(|it| vec![store_error(&it)])?;
     let interrupt = planning::interrupts();
     let observer: Arc<dyn Observer> = Arc::new(Silent);

@@ -74,7 +74,7 @@ impl Sight {
             Ok(it) => it,
             Err(refusal) => return Outcome::Refused(refusal),
         };
-        let path = owed::path(&self.prepared.backend.path);
+        let path = owed::path(&self.prepared.backend.beside());
         let note = |objects: &BTreeSet<ObjectKey>| {
             owed::write(&path, &state.lineage, &self.configuration, objects)
         };

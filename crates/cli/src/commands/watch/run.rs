@@ -4,6 +4,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use plumb_diag::Sources;
 use plumb_drift::DriftReport;
 use plumb_engine::{Interrupter, Observer, Silent};
 use plumb_model::addr::ProviderAddr;
@@ -37,6 +38,8 @@ pub(crate) struct Run<'a> {
     watch: Watch,
     since: Instant,
     workspace: Arc<str>,
+    /// The files that findings point into, also while somebody else has the sight.
+    sources: Sources,
     /// Whoever works has it.
     sight: Option<Sight>,
     job: Option<Job>,
@@ -81,6 +84,7 @@ impl<'a> Run<'a> {
             settings,
             since: Instant::now(),
             workspace: sight.prepared.backend.workspace.clone(),
+            sources: sight.prepared.loaded.sources.clone(),
             configuration: sight.configuration_marks(args),
             sight: Some(sight),
             job: None,
@@ -149,7 +153,7 @@ impl<'a> Run<'a> {
         if self.settings.mode == Mode::Report {
             return;
         }
-        let path = owed::path(&sight.prepared.backend.path);
+        let path = owed::path(&sight.prepared.backend.beside());
         let lineage = sight.state.lineage.clone();
         match owed::read(&path, &lineage, &sight.configuration) {
             Ok(objects) if objects.is_empty() => {}
@@ -302,6 +306,7 @@ impl<'a> Run<'a> {
         let configuration = sight.configuration != before;
         match read {
             Ok(()) => {
+                self.sources = sight.prepared.loaded.sources.clone();
                 // Modules may have come or gone.
                 self.configuration = sight.configuration_marks(self.args);
                 self.say("The configuration was read again.");
@@ -331,7 +336,7 @@ impl<'a> Run<'a> {
 
     fn announce(&mut self, news: &News) {
         let now = now();
-        self.context.ui.print(&tell::line(news, &now, self.context.ui.json));
+        self.context.ui.print(&tell::line(news, &self.sources, &now, self.context.ui.json));
         match news {
             News::Repaired(_) => self.metrics.numbers().repairs += 1,
             News::NotRepaired { .. } => self.metrics.numbers().repair_failures += 1,
@@ -339,7 +344,8 @@ impl<'a> Run<'a> {
             _ => {}
         }
         if let Some(webhook) = &self.webhook {
-            webhook.send(tell::message(news, &now, &self.workspace, self.watch.status()));
+            let status = self.watch.status();
+            webhook.send(tell::message(news, &self.sources, &now, &self.workspace, status));
         }
     }
 

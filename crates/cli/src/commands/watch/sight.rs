@@ -18,6 +18,7 @@ use sha2::{Digest, Sha256};
 
 use super::args::WatchArgs;
 use super::disk::{Marks, marks};
+use crate::backend::Home;
 use crate::commands::drift::{Looked, Wanted, look};
 use crate::context::{Context, store_error};
 use crate::planning::{self, Prepared};
@@ -55,7 +56,7 @@ impl Sight {
         let prepared = args.look.prepare(context, typed, false)?;
         // What the configuration leaves out is looked at as well.
         let engine = context.engine_reading_whole(args.look.parallelism);
-        let store = context.store(&prepared.backend, &args.backup, engine.schemas().clone());
+        let store = context.store(&prepared.backend, &args.backup, engine.schemas().clone())?;
         let mut sight = Sight {
             configuration: digest(&prepared),
             engine,
@@ -88,7 +89,7 @@ impl Sight {
         match args.look.prepare(context, typed, false) {
             Ok(prepared) => {
                 let schemas = self.engine.schemas().clone();
-                self.store = context.store(&prepared.backend, &args.backup, schemas);
+                self.store = context.store(&prepared.backend, &args.backup, schemas)?;
                 self.configuration = digest(&prepared);
                 self.prepared = prepared;
                 self.broken = None;
@@ -113,11 +114,14 @@ impl Sight {
 
     /// Whether the state on disk is another than the one that is known.
     pub(crate) fn state_moved(&self) -> bool {
-        self.marks_of_state() != self.state_marks
+        // What is kept elsewhere has no file to look at.
+        let elsewhere = matches!(self.prepared.backend.home, Home::Remote(_));
+        elsewhere || self.marks_of_state() != self.state_marks
     }
 
     fn marks_of_state(&self) -> Marks {
-        marks(std::iter::empty(), std::iter::once(self.prepared.backend.path.as_str()))
+        let path = self.prepared.backend.beside();
+        marks(std::iter::empty(), std::iter::once(path.as_str()))
     }
 
     /// Whatever was seen is looked for again.

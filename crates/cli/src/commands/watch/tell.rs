@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use plumb_diag::Sources;
 use plumb_drift::{Finding, MovedAttribute};
 use plumb_model::addr::ObjectKey;
 use plumb_model::value::Value;
 use plumb_model::value::json::to_json;
+use plumb_report::{finding_json, moved_json};
 use plumb_watch::{Fight, Held, News, Status};
 use serde_json::{Value as Json, json};
 
@@ -183,11 +185,15 @@ fn span(ms: u64) -> String {
     }
 }
 
-/// What there is to know of it besides its text.
-pub(crate) fn details(news: &News) -> Json {
+/// What there is to know of it besides its text. Findings are what `plumb drift -json` says.
+fn details(news: &News, sources: &Sources) -> Json {
     let address = |key: &ObjectKey| key.to_string();
     match news {
-        News::Drifted(it) | News::Settled(it) => json!({ "finding": finding(it) }),
+        News::Drifted(it) => json!({ "finding": written(&finding_json(it, sources)) }),
+        // It was found in files that may have changed since: no place is better than a wrong one.
+        News::Settled(it) => {
+            json!({ "finding": written(&finding_json(it, &Sources::default())) })
+        }
         News::Repairing(them) => {
             json!({ "addresses": them.iter().map(address).collect::<Vec<_>>() })
         }
@@ -201,7 +207,7 @@ pub(crate) fn details(news: &News) -> Json {
         News::Fighting(it) => json!({
             "address": address(&it.key),
             "class": it.class.name(),
-            "attribute": it.attribute.as_ref().map(attribute),
+            "attribute": it.attribute.as_ref().map(|it| written(&moved_json(it))),
             "times": it.times,
         }),
         News::BudgetSpent(ms) => json!({ "resumes_ms": ms }),
@@ -212,35 +218,13 @@ pub(crate) fn details(news: &News) -> Json {
     }
 }
 
-fn finding(it: &Finding) -> Json {
-    json!({
-        "class": it.class.name(),
-        "address": &*it.address,
-        "type": &*it.kind,
-        "provider": it.provider.to_string(),
-        "id": &*it.id,
-        "attributes": it.attributes.iter().map(attribute).collect::<Vec<_>>(),
-        "why": it.why.iter().map(|it| &**it).collect::<Vec<_>>(),
-        "first_seen": &*it.first_seen,
-        "standing": it.standing.name(),
-    })
-}
-
-fn attribute(it: &MovedAttribute) -> Json {
-    let value = |value: Option<&Value>| match value {
-        Some(value) if !it.sensitive => serde_json::from_str(&to_json(value)).unwrap_or(Json::Null),
-        _ => Json::Null,
-    };
-    json!({
-        "path": &*it.path,
-        "before": value(it.before.as_ref()),
-        "after": value(it.after.as_ref()),
-        "sensitive": it.sensitive,
-    })
+/// What the report crate wrote, to stand in a larger document.
+fn written(json: &str) -> Json {
+    serde_json::from_str(json).unwrap_or(Json::Null)
 }
 
 /// The line of one piece of news.
-pub(crate) fn line(news: &News, now: &str, as_json: bool) -> String {
+pub(crate) fn line(news: &News, sources: &Sources, now: &str, as_json: bool) -> String {
     if !as_json {
         return said(&text(news), now);
     }
@@ -251,7 +235,7 @@ pub(crate) fn line(news: &News, now: &str, as_json: bool) -> String {
         "@module": "plumb.watch",
         "@timestamp": now,
         "type": format!("watch_{}", kind(news)),
-        "watch": details(news),
+        "watch": details(news, sources),
     });
     format!("{line}\n")
 }
@@ -279,7 +263,13 @@ fn said(text: &str, now: &str) -> String {
 }
 
 /// What a webhook is sent.
-pub(crate) fn message(news: &News, now: &str, workspace: &str, status: Status) -> String {
+pub(crate) fn message(
+    news: &News,
+    sources: &Sources,
+    now: &str,
+    workspace: &str,
+    status: Status,
+) -> String {
     let message = json!({
         "version": 1,
         "event": kind(news),
@@ -287,7 +277,7 @@ pub(crate) fn message(news: &News, now: &str, workspace: &str, status: Status) -
         "workspace": workspace,
         "status": status.name(),
         "text": text(news),
-        "details": details(news),
+        "details": details(news, sources),
     });
     message.to_string()
 }

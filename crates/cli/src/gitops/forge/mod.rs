@@ -8,7 +8,7 @@ mod http;
 use std::str::FromStr;
 use std::time::Duration;
 
-use plumb_gitops::{Comment, Mask, marker};
+use plumb_gitops::{Comment, Details, Mask, marker};
 use reqwest::Method;
 use serde_json::{Value, json};
 
@@ -54,7 +54,7 @@ impl Kind {
     }
 
     /// How long a comment may be, in bytes. The limits are in characters; bytes are on the safe side.
-    fn comment_bytes_max(self) -> usize {
+    pub(super) fn comment_bytes_max(self) -> usize {
         match self {
             // "Body is too long (maximum is 65536 characters)" is GitHub's answer to more. Gitea names
             // no limit of its own.
@@ -190,12 +190,20 @@ impl Forge {
         let it = &self.settings;
         let text = self.mask.hide(comment.text);
         let title = self.mask.hide(comment.title);
-        let details = comment.details.map(|it| (it.0, self.mask.hide(it.1)));
+        let below = match comment.details {
+            Details::None => String::new(),
+            Details::Text(_, text) => self.mask.hide(text),
+            Details::Markdown(text) => self.mask.hide_markdown(text),
+        };
         let hidden = Comment {
             context: comment.context,
             title: &title,
             text: &text,
-            details: details.as_ref().map(|it| (it.0, it.1.as_str())),
+            details: match comment.details {
+                Details::None => Details::None,
+                Details::Text(name, _) => Details::Text(name, &below),
+                Details::Markdown(_) => Details::Markdown(&below),
+            },
         };
         let body = hidden.body(it.kind.comment_bytes_max());
         let thread = match it.kind {

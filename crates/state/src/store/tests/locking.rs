@@ -187,19 +187,3 @@ fn the_lock_of_another_program_is_not_broken() {
     let error = place.store.break_lock(&holder.id).expect_err("free");
     assert!(error.advice().expect("told").contains("is not locked"), "{error}");
 }
-
-#[test]
-fn dead_processes_are_told_from_living_ones() {
-    let this = crate::lock::Process::this();
-    assert!(!this.is_dead());
-    let other = |change: fn(&mut crate::lock::Process)| {
-        let mut other = this.clone();
-        change(&mut other);
-        other
-    };
-    assert!(other(|it| it.started += 1).is_dead(), "the number is used again");
-    assert!(other(|it| it.boot = "before".into()).is_dead(), "the machine was started again");
-    assert!(other(|it| it.pid = u32::MAX).is_dead());
-    let far = other(|it| (it.host, it.pid) = ("elsewhere".into(), u32::MAX));
-    assert!(!far.is_dead(), "nobody can tell from here");
-}
