@@ -111,12 +111,14 @@ impl Context {
             Some(path) => Backup::At(path.into()),
         };
         let place = backend.home.place(&backend.workspace, backup);
-        Ok(Store::new(place.map_err(|it| vec![store_error(&it)])?, schemas))
+        let place = place.map_err(|it| vec![store_error(&it)])?;
+        Ok(Store::new(place, schemas).sealed_by(backend.sealer.clone()))
     }
 
-    /// The store at a place.
-    pub(crate) fn store_at(&self, place: Arc<dyn Place>) -> Store {
-        Store::new(place, self.schemas())
+    /// The store at a place, sealed as the configuration in this folder says.
+    pub(crate) fn store_at(&self, place: Arc<dyn Place>) -> Result<Store, Diagnostics> {
+        let sealer = crate::encryption::sealer_here(self)?;
+        Ok(Store::new(place, self.schemas()).sealed_by(sealer))
     }
 
     /// Opens a state under the lock, waiting for it as long as the options say.

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, Permissions};
 use std::io::{self, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use plumb_diag::{Diagnostic, Diagnostics};
@@ -26,7 +26,18 @@ pub(crate) fn replace(path: &str, text: &str) -> Result<(), Diagnostics> {
     })
 }
 
-/// The same of a file that has to outlive a power cut, and that nobody else reads.
+/// Writes a file that may hold secrets: nobody else reads it, unless one was there that others do.
+pub(crate) fn write_private(path: &str, bytes: &[u8]) -> io::Result<()> {
+    let mut open = fs::OpenOptions::new();
+    let mut file = open.write(true).create(true).truncate(true).mode(0o600).open(path)?;
+    file.write_all(bytes)?;
+    match file.metadata()?.is_file() {
+        true => file.sync_all(),
+        false => Ok(()),
+    }
+}
+
+/// What [`replace`] does, of a file that has to outlive a power cut, and that nobody else reads.
 pub(crate) fn replace_durably(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let private = Permissions::from_mode(0o600);
     // Appended: what stands before it may be the extension of somebody else's file.

@@ -6,6 +6,7 @@ mod argv;
 mod backend;
 mod commands;
 mod context;
+mod encryption;
 mod files;
 mod gitops;
 mod help;

@@ -27,6 +27,7 @@ use crate::TERRAFORM_VERSION;
 use crate::args::PlanFlags;
 use crate::backend::Backend;
 use crate::context::Context;
+use crate::encryption;
 use crate::load::{self, Loaded};
 use crate::ui::now;
 use crate::variables::{self, Typed};
@@ -90,7 +91,8 @@ pub(crate) fn prepare_loaded(
     let mut diagnostics = std::mem::take(&mut loaded.diagnostics);
     stop_on_error(&mut diagnostics, context)?;
     let root = loaded.root().cloned().unwrap_or_default();
-    let backend = context.backend(Some(&root), asked.state)?;
+    let mut backend = context.backend(Some(&root), asked.state)?;
+    backend.sealer = encryption::sealer(context, Some(&root), asked.typed)?;
     let mut given =
         variables::gather(asked.typed, &context.env, &mut loaded.sources, &mut diagnostics);
     context.ui.show_from(&loaded.sources);

@@ -6,6 +6,7 @@ use camino::{Utf8Path, Utf8PathBuf};
 
 use crate::journal::JournalError;
 use crate::lock::LockInfo;
+use crate::seal::SealError;
 use crate::v4::V4Error;
 
 /// Why a state cannot be opened or changed.
@@ -41,6 +42,15 @@ pub enum StoreError {
         /// Why.
         #[source]
         source: V4Error,
+    },
+    /// It is encrypted and cannot be opened, has to be and is not, or could not be encrypted.
+    #[error("cannot use the state `{name}`")]
+    Sealed {
+        /// Which.
+        name: String,
+        /// Why.
+        #[source]
+        source: SealError,
     },
     /// The journal cannot be used.
     #[error("cannot use the journal `{name}`")]
@@ -100,6 +110,8 @@ impl StoreError {
                  one."
             )),
             StoreError::Snapshot { backup: None, .. } => Some("Nothing was changed.".into()),
+            StoreError::Sealed { source, .. }
+            | StoreError::Journal { source: JournalError::Sealed(source), .. } => source.advice(),
             StoreError::Journal { source: JournalError::Newer(_), .. } => {
                 Some("Run the newer version of Plumb that wrote it once.".into())
             }

@@ -12,16 +12,16 @@ use crate::testing::{life, schemas};
 use crate::v4;
 
 /// A schema of the folder `state/`.
-struct Schema(Json);
+pub(crate) struct Schema(Json);
 
 impl Schema {
-    fn load(name: &str) -> Schema {
+    pub(crate) fn load(name: &str) -> Schema {
         let path = format!("{}/../../state/{name}.schema.json", env!("CARGO_MANIFEST_DIR"));
         let text = std::fs::read_to_string(path).expect("it is there");
         Schema(serde_json::from_str(&text).expect("JSON"))
     }
 
-    fn check(&self, json: &str) {
+    pub(crate) fn check(&self, json: &str) {
         let value: Json = serde_json::from_str(json).expect("JSON");
         if let Err(why) = self.fits(&self.0, &value, "") {
             panic!("{why}\n{json}");

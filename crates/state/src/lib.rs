@@ -13,6 +13,7 @@ pub mod lock;
 mod measure;
 pub mod push;
 mod recover;
+pub mod seal;
 pub mod split;
 mod store;
 pub mod v4;

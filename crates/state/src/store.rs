@@ -1,5 +1,6 @@
 //! A state, wherever it is kept: opened under a lock, recovered, appended to, folded.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -7,13 +8,14 @@ use plumb_model::event::Event;
 use plumb_model::schema::Schemas;
 use plumb_model::state::State;
 
-use crate::backend::{Attempt, Backend, Fold, Held, Mark, Place, Stored};
+use crate::backend::{Attempt, Backend, Fold, Held, Keep, Mark, Place, Stored};
 use crate::error::StoreError;
 use crate::history::{Entry, Tally};
 use crate::journal::{self, Contents, Header, Tail};
 use crate::lock::{LockInfo, rfc3339, who};
 use crate::measure::{content, measure};
 use crate::recover::{Decision, Found, decide, is_news};
+use crate::seal::{LineSealer, SealError, Sealer, Unsealed};
 use crate::v4::{self, Stamp};
 
 /// One state.
@@ -21,6 +23,7 @@ use crate::v4::{self, Stamp};
 pub struct Store {
     place: Arc<dyn Place>,
     schemas: Arc<Schemas>,
+    sealer: Arc<Sealer>,
 }
 
 /// An opened state.
@@ -52,6 +55,11 @@ pub struct Recovery {
 pub struct Lease {
     backend: Box<dyn Backend>,
     schemas: Arc<Schemas>,
+    sealer: Arc<Sealer>,
+    /// What the lines of the journal are sealed with; none before it is begun, or if they are not.
+    lines: Option<LineSealer>,
+    /// The snapshot is not sealed as it would be now: the next checkpoint writes it anew.
+    stale: bool,
     /// The next snapshot is the first of this lease: what it replaces is kept.
     back_up: bool,
     /// The snapshot that the journal follows, or will when it is begun.
@@ -68,7 +76,14 @@ pub struct Lease {
 impl Store {
     /// The state that is kept at `place`. Nothing is touched yet.
     pub fn new(place: Arc<dyn Place>, schemas: Arc<Schemas>) -> Store {
-        Store { place, schemas }
+        Store { place, schemas, sealer: Arc::default() }
+    }
+
+    /// The same, sealed and opened by `sealer`. Without one it is in the clear, and what is sealed is
+    /// refused.
+    #[must_use]
+    pub fn sealed_by(self, sealer: Arc<Sealer>) -> Store {
+        Store { sealer, ..self }
     }
 
     /// What messages call it.
@@ -97,8 +112,8 @@ impl Store {
             }
         }
         let stored = backend.read()?;
-        let content = stored.snapshot.as_deref().map(content);
-        let found = self.found(stored, &*backend)?;
+        let (found, plain) = self.found(stored, &*backend)?;
+        let Plain { content, stale, lines, next_lines } = plain;
         let before = found
             .snapshot
             .as_ref()
@@ -118,6 +133,13 @@ impl Store {
         let mut lease = Lease {
             backend,
             schemas: self.schemas.clone(),
+            sealer: self.sealer.clone(),
+            lines: match journal {
+                Keep::Journal => lines,
+                Keep::Next => next_lines,
+                Keep::Neither => None,
+            },
+            stale,
             back_up: true,
             header,
             content,
@@ -131,6 +153,11 @@ impl Store {
             lease.news = contents.events.iter().any(is_news);
             lease.tail = contents.tail;
         }
+        if lease.tail.next > 0 && lease.lines.is_none() && self.sealer.seals_states() {
+            // From before states were sealed: nothing more may go there.
+            let header = Header { serial: lease.header.serial + 1, ..lease.header.clone() };
+            lease.fold(&state, header, true)?;
+        }
         Ok(Opened { state, lease, recovery })
     }
 
@@ -141,7 +168,7 @@ impl Store {
     pub fn read_only(&self) -> Result<(State, Recovery), StoreError> {
         let mut backend = self.place.connect()?;
         let stored = backend.read()?;
-        let found = self.found(stored, &*backend)?;
+        let (found, _) = self.found(stored, &*backend)?;
         let torn_bytes = found.journal.as_ref().map_or(0, |it| it.torn_bytes);
         let decision = decide(found, &backend.names())?;
         let recovery = recovery(&decision.state, decision.contents.as_ref());
@@ -189,7 +216,20 @@ impl Store {
     pub fn past_state(&self, serial: u64) -> Result<Option<State>, StoreError> {
         let mut backend = self.place.connect()?;
         let bytes = backend.past_snapshot(serial)?;
-        bytes.map(|it: Vec<u8>| self.state(&it, &*backend)).transpose()
+        let state = |stored: Vec<u8>| {
+            let opened = self.opened(&stored, &*backend)?;
+            self.state(&opened.bytes, &*backend)
+        };
+        bytes.map(state).transpose()
+    }
+
+    fn opened<'a>(
+        &self,
+        stored: &'a [u8],
+        backend: &dyn Backend,
+    ) -> Result<Unsealed<'a>, StoreError> {
+        let sealed = |source| StoreError::Sealed { name: backend.names().state, source };
+        self.sealer.open_state(stored).map_err(sealed)
     }
 
     fn state(&self, bytes: &[u8], backend: &dyn Backend) -> Result<State, StoreError> {
@@ -200,28 +240,46 @@ impl Store {
     }
 
     /// Understands what there is.
-    fn found(&self, stored: Stored, backend: &dyn Backend) -> Result<Found, StoreError> {
-        let mut found = Found::default();
+    fn found(&self, stored: Stored, backend: &dyn Backend) -> Result<(Found, Plain), StoreError> {
+        let (mut found, mut plain) = (Found::default(), Plain::default());
         if let Some(bytes) = &stored.snapshot {
-            let state = self.state(bytes, backend)?;
+            let opened = self.opened(bytes, backend)?;
+            plain.content = Some(content(&opened.bytes));
+            plain.stale = opened.stale;
+            let state = self.state(&opened.bytes, backend)?;
+            // Journals name snapshots as they are stored.
             let measure = measure(bytes, state.serial);
             found.snapshot = Some((state, measure));
         }
-        let journal = |bytes: Option<Vec<u8>>| -> Result<Option<Contents>, StoreError> {
-            let Some(bytes) = bytes else { return Ok(None) };
-            let contents = journal::read(&bytes)
+        let journal = |bytes: Option<Vec<u8>>| -> Result<_, StoreError> {
+            let Some(bytes) = bytes else { return Ok((None, None)) };
+            let (contents, lines) = journal::read_with(&bytes, &self.sealer)
                 .map_err(|source| StoreError::Journal { name: backend.names().journal, source })?;
-            Ok(Some(contents))
+            Ok((Some(contents), lines))
         };
-        found.journal = journal(stored.journal)?;
-        found.next = journal(stored.next)?;
+        (found.journal, plain.lines) = journal(stored.journal)?;
+        (found.next, plain.next_lines) = journal(stored.next)?;
         if let Some(bytes) = stored.backup {
-            let state = v4::read(&bytes, &Schemas::default());
             // A backup that cannot be read says nothing.
-            found.backup_has_objects = state.is_ok_and(|it| !it.objects.is_empty());
+            let opened = self.sealer.open_state(&bytes);
+            let state = opened.ok().and_then(|it| v4::read(&it.bytes, &Schemas::default()).ok());
+            found.backup_has_objects = state.is_some_and(|it| !it.objects.is_empty());
         }
-        Ok(found)
+        Ok((found, plain))
     }
+}
+
+/// What is known of stored files besides what they say.
+#[derive(Default)]
+struct Plain {
+    /// What the snapshot says, but for the serial.
+    content: Option<[u8; 32]>,
+    /// It would be stored otherwise now.
+    stale: bool,
+    /// What the journal's lines are sealed with.
+    lines: Option<LineSealer>,
+    /// The same of the journal that was to follow.
+    next_lines: Option<LineSealer>,
 }
 
 fn recovery(state: &State, contents: Option<&Contents>) -> Recovery {
@@ -246,9 +304,10 @@ impl Lease {
         text.clear();
         let batch = tail.next;
         if batch == 0 {
-            tail.header(&self.header, &mut text);
+            self.lines = self.begin(&self.header)?;
+            header_line(&mut tail, &self.header, self.lines.as_ref(), &mut text);
         }
-        tail.events(batch, events, &mut text);
+        self.lines_of(&mut tail, batch, events, self.lines.as_ref(), &mut text)?;
         let written = self.backend.append(self.tail.bytes, &text);
         self.buffer = text;
         written?;
@@ -256,6 +315,33 @@ impl Lease {
         self.tally.add(events);
         self.news |= events.iter().any(is_news);
         Ok(())
+    }
+
+    /// What the lines of a journal that follows `header` are to be sealed with.
+    fn begin(&self, header: &Header) -> Result<Option<LineSealer>, StoreError> {
+        let lines = self.sealer.begin_journal(&header.lineage, header.serial);
+        lines.map_err(|it| self.unsealed(it))
+    }
+
+    fn lines_of(
+        &self,
+        tail: &mut Tail,
+        batch: u64,
+        events: &[Event],
+        lines: Option<&LineSealer>,
+        text: &mut String,
+    ) -> Result<(), StoreError> {
+        match lines {
+            None => tail.events(batch, events, text),
+            Some(lines) => {
+                tail.sealed_events(batch, events, lines, text).map_err(|it| self.unsealed(it))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn unsealed(&self, source: SealError) -> StoreError {
+        StoreError::Sealed { name: self.backend.names().state, source }
     }
 
     /// The snapshot that this lease goes out from.
@@ -276,7 +362,7 @@ impl Lease {
     pub fn checkpoint(&mut self, state: &State) -> Result<u64, StoreError> {
         let first = self.header.serial == 0 && self.tail.next > 0;
         let header = Header { serial: self.header.serial + 1, ..self.header.clone() };
-        if (self.news || first) && self.fold(state, header, false)? {
+        if (self.news || first || self.stale) && self.fold(state, header, self.stale)? {
             return Ok(self.header.serial);
         }
         // Nothing but doubts is in it.
@@ -311,15 +397,20 @@ impl Lease {
         if !always && content == self.content {
             return Ok(false);
         }
+        let snapshot = (self.sealer)
+            .seal_state(Cow::Owned(snapshot), &header.lineage, header.serial)
+            .map_err(|it| self.unsealed(it))?;
         let mut mark = String::new();
         self.tail.clone().folding(measure(&snapshot, header.serial), &mut mark);
         let (mut next, mut after) = (String::new(), Tail::default());
+        let mut lines = None;
         if !state.in_doubt.is_empty() {
-            after.header(&header, &mut next);
+            lines = self.begin(&header)?;
+            header_line(&mut after, &header, lines.as_ref(), &mut next);
             let doubts: Vec<Event> = (state.in_doubt.iter())
                 .map(|(token, intent)| Event::Started { token: *token, intent: intent.clone() })
                 .collect();
-            after.events(0, &doubts, &mut next);
+            self.lines_of(&mut after, 0, &doubts, lines.as_ref(), &mut next)?;
         }
         self.backend.fold(Fold {
             snapshot: &snapshot,
@@ -334,9 +425,11 @@ impl Lease {
         }
         self.header = header;
         self.content = content;
+        self.stale = false;
         self.back_up = false;
         self.news = false;
         self.tail = after;
+        self.lines = lines;
         Ok(true)
     }
 
@@ -346,6 +439,13 @@ impl Lease {
     /// If the lock may still be there.
     pub fn close(mut self) -> Result<(), StoreError> {
         self.backend.unlock()
+    }
+}
+
+fn header_line(tail: &mut Tail, header: &Header, lines: Option<&LineSealer>, text: &mut String) {
+    match lines {
+        None => tail.header(header, text),
+        Some(lines) => tail.sealed_header(header, lines, text),
     }
 }
 

@@ -130,7 +130,7 @@ fn agreed(context: &Context, args: &InitArgs, question: &str) -> Result<bool, Di
 
 fn store(context: &Context, home: &Home, workspace: &str) -> Result<Store, Diagnostics> {
     let place = home.place(workspace, Backup::Beside).map_err(|it| vec![store_error(&it)])?;
-    Ok(context.store_at(place))
+    context.store_at(place)
 }
 
 /// The workspaces of a home; `default` alone where there are no others.

@@ -11,6 +11,7 @@ use plumb_backend::Configured;
 use plumb_diag::{Diagnostic, Diagnostics};
 use plumb_lang::config::Module;
 use plumb_state::backend::Place;
+use plumb_state::seal::Sealer;
 use plumb_state::{Backup, Folder, StoreError};
 
 use crate::context::{Context, store_error};
@@ -26,6 +27,8 @@ pub(crate) struct Backend {
     pub(crate) home: Home,
     /// The workspace.
     pub(crate) workspace: Arc<str>,
+    /// What seals it, and saved plans.
+    pub(crate) sealer: Arc<Sealer>,
 }
 
 /// Where the states of a configuration are.
@@ -124,7 +127,8 @@ impl Backend {
 }
 
 impl Context {
-    /// Where the state is: as the option says, else as the backend of `module` says.
+    /// Where the state is: as the option says, else as the backend of `module` says. Sealed by
+    /// nothing yet ([`crate::encryption::sealer`]).
     pub(crate) fn backend(
         &self,
         module: Option<&Module>,
@@ -135,11 +139,12 @@ impl Context {
             let detail = format!("The workspace name {:?} is not valid.", &*workspace);
             return Err(vec![Diagnostic::error("Invalid workspace name", detail)]);
         }
+        let sealer = Arc::default();
         if let Some(path) = state {
-            return Ok(Backend { home: Home::File(path.into()), workspace });
+            return Ok(Backend { home: Home::File(path.into()), workspace, sealer });
         }
         let home = self.home_of(module)?;
-        Ok(Backend { home, workspace })
+        Ok(Backend { home, workspace, sealer })
     }
 
     /// Where the states of a configuration are, if that is as it was when it was initialized.

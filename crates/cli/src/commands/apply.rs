@@ -22,7 +22,7 @@ use crate::policy::Policies;
 use crate::screen::Screen;
 use crate::ui::now;
 use crate::variables::Typed;
-use crate::{INTERRUPTED, REFUSED, planfile, policy};
+use crate::{INTERRUPTED, REFUSED, encryption, files, planfile, policy};
 
 /// What is there to work with once a plan is made.
 struct Ready {
@@ -318,7 +318,7 @@ async fn carry_out(
     diagnostics.extend(closed.err().map(|it| store_error(&it)));
     if let Some(path) = &args.backup.state_out {
         diagnostics
-            .extend(copy_to(context, engine, path, &applied.state).err().into_iter().flatten());
+            .extend(copy_to(&prepared, engine, path, &applied.state).err().into_iter().flatten());
     }
     context.reports.applied(&applied.state.checks);
     let failed = diagnostics.iter().any(Diagnostic::is_error);
@@ -361,14 +361,16 @@ async fn carry_out(
 
 /// `-state-out`
 fn copy_to(
-    context: &Context,
+    prepared: &Prepared,
     engine: &Engine,
     path: &str,
     state: &State,
 ) -> Result<(), Diagnostics> {
     let bytes = plumb_state::v4::write(state, engine.schemas());
-    let _ = context;
-    std::fs::write(path, bytes).map_err(|error| {
+    let bytes = (prepared.backend.sealer)
+        .seal_state(bytes.into(), &state.lineage, state.serial)
+        .map_err(|error| encryption::refusal("Failed to write the state", path, &error))?;
+    files::write_private(path, &bytes).map_err(|error| {
         let detail = format!("{path} could not be written: {error}.");
         vec![Diagnostic::error("Failed to write the state", detail)]
     })

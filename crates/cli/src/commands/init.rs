@@ -5,7 +5,7 @@ use plumb_report::validate_json;
 
 use crate::args::{InitArgs, ValidateArgs};
 use crate::context::Context;
-use crate::{backend, load};
+use crate::{backend, encryption, load};
 
 /// Sets up where the state is kept. There is nothing to install; what would be in the way later is said
 /// now.
@@ -24,7 +24,9 @@ pub(crate) fn init(context: &Context, args: &InitArgs) -> Result<i32, Diagnostic
         return Err(loaded.diagnostics);
     }
     context.ui.say("Initializing the backend...");
-    backend::initialize(context, args, loaded.root().map(|it| &**it))?;
+    let root = loaded.root().map(|it| &**it);
+    encryption::sealer(context, root, &[])?;
+    backend::initialize(context, args, root)?;
     if loaded.tree.dirs.len() > 1 {
         context.ui.say("Initializing modules...");
     }

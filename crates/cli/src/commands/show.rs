@@ -8,12 +8,13 @@ use plumb_model::value::{Type, convert};
 use plumb_report::{
     output_json, output_text, outputs_json, outputs_text, state_text, write_state_json,
 };
+use plumb_state::seal::sealed_kind;
 use plumb_state::v4::with_all_needs;
 
 use crate::args::{BackupFlags, OutputArgs, ShowArgs};
 use crate::context::{Context, store_error};
 use crate::planning::Prepared;
-use crate::{TERRAFORM_VERSION, planfile, planning};
+use crate::{TERRAFORM_VERSION, encryption, planfile, planning};
 
 /// The state as it is, without a lock.
 pub(crate) fn current(context: &Context, state: Option<&str>) -> Result<State, Diagnostics> {
@@ -29,9 +30,9 @@ pub(crate) fn show(context: &Context, args: &ShowArgs) -> Result<i32, Diagnostic
         show_state(context, args.json, &state)?;
         return Ok(0);
     };
-    let head = std::fs::read(path).map(|it| planfile::is_plan(&it));
-    if matches!(head, Ok(false)) {
-        let bytes = std::fs::read(path).unwrap_or_default();
+    let bytes = std::fs::read(path).ok();
+    if let Some(bytes) = bytes.filter(|it| !planfile::is_plan(it)) {
+        let bytes = state_of(context, path, bytes)?;
         let state = plumb_state::v4::read(&bytes, &schemas).map_err(|error| {
             let detail = format!("{path} is neither a saved plan nor a state file: {error}.");
             vec![Diagnostic::error("Failed to read the given file as a state or plan file", detail)]
@@ -50,6 +51,20 @@ pub(crate) fn show(context: &Context, args: &ShowArgs) -> Result<i32, Diagnostic
     }
     written(|out| planning::write_json(&saved.prepared, planned, &schemas, out))?;
     Ok(0)
+}
+
+/// A state file in the clear, whether it is sealed or not.
+pub(super) fn state_of(
+    context: &Context,
+    path: &str,
+    bytes: Vec<u8>,
+) -> Result<Vec<u8>, Diagnostics> {
+    if sealed_kind(&bytes).is_none() {
+        return Ok(bytes);
+    }
+    let opened = encryption::sealer_here(context)?;
+    let opened = opened.open_state(&bytes).map(|it| it.bytes.into_owned());
+    opened.map_err(|error| encryption::refusal("Failed to read the state", path, &error))
 }
 
 fn show_state(context: &Context, json: bool, state: &State) -> Result<(), Diagnostics> {

@@ -13,7 +13,7 @@ use plumb_state::{Opened, Store, push as pushing, v4};
 use super::show::current;
 use crate::args::*;
 use crate::context::{Context, store_error};
-use crate::load;
+use crate::{encryption, load};
 
 fn error(summary: &str, detail: impl Into<String>) -> Diagnostics {
     vec![Diagnostic::error(summary, detail)]
@@ -25,11 +25,11 @@ pub(crate) fn store_of(
     state: Option<&str>,
     backup: &BackupFlags,
 ) -> Result<Store, Diagnostics> {
-    let module = match state {
-        Some(_) => None,
-        None => load::load(&mut load::read_folder).root().cloned(),
-    };
-    let backend = context.backend(module.as_deref(), state)?;
+    let loaded = load::load(&mut load::read_folder);
+    context.ui.show_from(&loaded.sources);
+    let module = loaded.root().map(|it| &**it);
+    let mut backend = context.backend(module, state)?;
+    backend.sealer = encryption::sealer(context, module, &[])?;
     context.store(&backend, backup, context.schemas())
 }
 
@@ -118,6 +118,7 @@ pub(crate) fn push(context: &Context, args: &StatePushArgs) -> Result<i32, Diagn
         path => std::fs::read(path).map(|it| bytes = it),
     };
     read.map_err(|it| error("Failed to read the state", format!("{}: {it}.", args.path)))?;
+    let bytes = super::show::state_of(context, &args.path, bytes)?;
     let pushed =
         v4::read(&bytes, &context.schemas()).map_err(|it| error(&it.summary, it.detail))?;
     let store = store_of(context, args.state.state.as_deref(), &BackupFlags::default())?;

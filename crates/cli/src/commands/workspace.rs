@@ -113,7 +113,7 @@ fn select(context: &Context, name: &str) -> Result<(), Diagnostics> {
 
 fn place(context: &Context, home: &Home, name: &str) -> Result<Store, Diagnostics> {
     let place = home.place(name, Backup::Beside).map_err(|it| vec![store_error(&it)])?;
-    Ok(context.store_at(place))
+    context.store_at(place)
 }
 
 fn delete(

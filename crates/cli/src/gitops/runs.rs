@@ -13,7 +13,7 @@ use super::forge::Light;
 use super::record::Entry;
 use super::report::{Origin, Telling, of_applied, of_decision};
 use super::signed::approval;
-use crate::planfile;
+use crate::{encryption, planfile};
 
 /// What is kept free of a comment for what stands above the plan.
 const HEAD_BYTES_MAX: usize = 8_000;
@@ -71,7 +71,7 @@ impl Actor<'_> {
             Ok(ran) => return self.no_plan(&commit, "the plan failed", &said(&ran)).await,
             Err(why) => return self.no_plan(&commit, &why, "").await,
         }
-        match planfile::stamp(&path.to_string_lossy()) {
+        match self.stamp(&path) {
             Ok(stamp) => Seen::Planned(Pending {
                 commit,
                 digest: stamp.digest,
@@ -81,6 +81,11 @@ impl Actor<'_> {
             }),
             Err(why) => self.no_plan(&commit, &why, "").await,
         }
+    }
+
+    fn stamp(&self, path: &Path) -> Result<planfile::Stamp, String> {
+        let sealer = encryption::sealer_in(self.context, &self.runner.dir);
+        planfile::stamp(&path.to_string_lossy(), &sealer)
     }
 
     async fn no_plan(&mut self, commit: &str, why: &str, said: &str) -> Seen {
@@ -99,8 +104,7 @@ impl Actor<'_> {
 
     pub(super) async fn judge(&mut self, pending: Pending) -> Seen {
         let path = self.plan_path(&pending.commit);
-        let same =
-            planfile::stamp(&path.to_string_lossy()).is_ok_and(|it| it.digest == pending.digest);
+        let same = self.stamp(&path).is_ok_and(|it| it.digest == pending.digest);
         let fresh = match self.state(&pending.commit).await {
             // The first state of all has no lineage yet.
             Ok(state) => {
@@ -207,7 +211,7 @@ impl Actor<'_> {
             let mut args = self.plan_args(&path);
             args.push("-drift-only".to_owned());
             self.quiet(commit, args).await?;
-            if planfile::stamp(&path.to_string_lossy())?.serial != pending.serial {
+            if self.stamp(&path)?.serial != pending.serial {
                 return Err("the state was changed while it was looked at".to_owned());
             }
             let repairs;

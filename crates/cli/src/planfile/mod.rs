@@ -6,7 +6,6 @@ mod seen;
 
 use std::collections::BTreeMap;
 use std::io::{self, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::sync::Arc;
 
 use plumb_diag::{Diagnostic, Diagnostics};
@@ -18,13 +17,14 @@ use plumb_model::state::State;
 use plumb_model::value::Value;
 use plumb_planner::{Input, Options, PlanMode};
 use plumb_state::journal::{self, Header, Tail};
+use plumb_state::seal::{Sealer, What, sealed_kind};
 use serde::{Deserialize, Serialize};
 
-use crate::VERSION;
 use crate::backend::{self, Backend, Config, Home, Local};
 use crate::context::Context;
 use crate::load::{self, Folder};
 use crate::planning::Prepared;
+use crate::{VERSION, encryption, files};
 
 pub(crate) use digest::digest;
 
@@ -152,23 +152,25 @@ pub(crate) fn write(
         seen: seen::save(&outcome.seen),
         digest: digest(&outcome.planned.plan, state),
     };
-    store(path, &saved).map_err(|error| {
+    let packed = pack(&saved).map_err(|error| {
+        let detail = format!("The plan could not be packed: {error}.");
+        vec![Diagnostic::error("Failed to write plan file", detail)]
+    })?;
+    let sealed = (backend.sealer)
+        .seal_plan(packed.into())
+        .map_err(|error| encryption::refusal("Failed to write plan file", path, &error))?;
+    // Values of variables and what was seen may be secret.
+    files::write_private(path, &sealed).map_err(|error| {
         let detail = format!("The plan could not be written to {path}: {error}.");
         vec![Diagnostic::error("Failed to write plan file", detail)]
     })
 }
 
-fn store(path: &str, saved: &Saved) -> io::Result<()> {
-    // Values of variables and what was seen may be secret.
-    let mut open = std::fs::OpenOptions::new();
-    let file = open.write(true).create(true).truncate(true).mode(0o600).open(path)?;
-    let mut packed =
-        flate2::write::GzEncoder::new(io::BufWriter::new(file), flate2::Compression::fast());
+fn pack(saved: &Saved) -> io::Result<Vec<u8>> {
+    let mut packed = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
     // At once: packing many small pieces costs more than all of planning.
     packed.write_all(&serde_json::to_vec(saved)?)?;
-    let mut file = packed.finish()?;
-    file.flush()?;
-    file.get_ref().sync_all()
+    packed.finish()
 }
 
 /// The lines of a journal that makes `state` from nothing.
@@ -179,8 +181,12 @@ fn snapshot(state: &State) -> String {
     out
 }
 
-/// Whether the bytes begin like a saved plan.
+/// Whether the bytes begin like a saved plan, or are one that is sealed.
 pub(crate) fn is_plan(bytes: &[u8]) -> bool {
+    is_packed(bytes) || sealed_kind(bytes) == Some(What::Plan)
+}
+
+fn is_packed(bytes: &[u8]) -> bool {
     bytes.starts_with(&[0x1f, 0x8b])
 }
 
@@ -194,16 +200,19 @@ pub(crate) struct Stamp {
 }
 
 /// Reads which plan a file has, and not the plan.
-pub(crate) fn stamp(path: &str) -> Result<Stamp, String> {
+pub(crate) fn stamp(path: &str, sealer: &Sealer) -> Result<Stamp, String> {
     #[derive(Deserialize)]
     struct Part {
         state: String,
         digest: String,
     }
     let wrong = |error: &dyn std::fmt::Display| format!("{path} cannot be read: {error}");
-    let file = std::fs::File::open(path).map_err(|error| wrong(&error))?;
+    let bytes = std::fs::read(path).map_err(|error| wrong(&error))?;
+    let bytes = sealer.open_plan(&bytes).map_err(|error| wrong(&error))?.bytes;
     let mut text = String::new();
-    flate2::read::GzDecoder::new(file).read_to_string(&mut text).map_err(|error| wrong(&error))?;
+    flate2::read::GzDecoder::new(&*bytes)
+        .read_to_string(&mut text)
+        .map_err(|error| wrong(&error))?;
     let part: Part = serde_json::from_str(&text).map_err(|error| wrong(&error))?;
     let contents = journal::read(part.state.as_bytes()).map_err(|error| wrong(&error))?;
     let header = contents.header.ok_or_else(|| wrong(&"its state is cut off"))?;
@@ -225,7 +234,12 @@ pub(crate) fn read(
         )],
         _ => bad(format!("{path} could not be read: {error}.")),
     })?;
-    if !is_plan(&bytes) {
+    let sealer = encryption::sealer_here(context)?;
+    let opened = sealer
+        .open_plan(&bytes)
+        .map_err(|error| encryption::refusal("Failed to read plan file", path, &error))?;
+    let bytes = opened.bytes;
+    if !is_packed(&bytes) {
         let detail = format!(
             "{path} is not a saved plan of plumb. Plans that Terraform saved cannot be read; make \
              the plan again."
@@ -253,13 +267,15 @@ pub(crate) fn read(
     }
     let saved: Saved =
         serde_json::from_str(&text).map_err(|error| bad(format!("{path} is damaged: {error}.")))?;
-    restore(context, saved, schemas).map_err(|why| bad(format!("{path} cannot be used: {why}.")))?
+    restore(context, saved, schemas, &sealer)
+        .map_err(|why| bad(format!("{path} cannot be used: {why}.")))?
 }
 
 fn restore(
     context: &Context,
     saved: Saved,
     schemas: &Schemas,
+    sealer: &Arc<Sealer>,
 ) -> Result<Result<SavedPlan, Diagnostics>, String> {
     let contents = journal::read(saved.state.as_bytes()).map_err(|it| it.to_string())?;
     let header = contents.header.ok_or("the state in it is cut off")?;
@@ -307,7 +323,8 @@ fn restore(
         Ok(home) => home,
         Err(diagnostics) => return Ok(Err(diagnostics)),
     };
-    let backend = Backend { home, workspace: saved.workspace.as_str().into() };
+    let workspace = saved.workspace.as_str().into();
+    let backend = Backend { home, workspace, sealer: sealer.clone() };
     let prepared = Prepared { loaded, program, inputs, options, backend, run: saved.run };
     Ok(Ok(SavedPlan { prepared, state, seen, digest: saved.digest }))
 }

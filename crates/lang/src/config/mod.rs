@@ -7,6 +7,7 @@ mod accept;
 mod call;
 mod constant;
 mod content;
+mod encryption;
 mod module;
 mod moves;
 mod overrides;
@@ -30,6 +31,7 @@ use crate::syntax::{Body, Expr, Item, Parse};
 use content::{Spec, content};
 
 pub use content::is_name;
+pub use encryption::{Arguments, decode_encryption, part_arguments, part_ref};
 pub use module::*;
 pub use reference::target as target_of;
 

@@ -31,6 +31,8 @@ pub struct Module {
     pub required_versions: Vec<(Arc<str>, Span)>,
     /// `terraform { backend "type" {} }`
     pub backend: Option<Backend>,
+    /// `terraform { encryption {} }`
+    pub encryption: Option<Encryption>,
     /// `moved`
     pub moved: Vec<Moved>,
     /// `removed`
@@ -41,6 +43,62 @@ pub struct Module {
     pub checks: BTreeMap<Arc<str>, Check>,
     /// `accept`, in `*.plumb.hcl`
     pub accepts: Vec<Accept>,
+}
+
+/// `encryption {}`: parts, and what is made of them.
+#[derive(Clone, Debug, Default)]
+pub struct Encryption {
+    /// `key_provider "type" "name" {}`
+    pub key_providers: Vec<EncryptionPart>,
+    /// `method "type" "name" {}`
+    pub methods: Vec<EncryptionPart>,
+    /// `state {}`
+    pub state: Option<EncryptionTarget>,
+    /// `plan {}`
+    pub plan: Option<EncryptionTarget>,
+    /// `remote_state_data_sources { default {} }`
+    pub remote_default: Option<EncryptionTarget>,
+    /// `remote_state_data_sources { remote_state_data_source "name" {} }`
+    pub remote: Vec<(Arc<str>, EncryptionTarget)>,
+    /// The header of the block.
+    pub span: Span,
+}
+
+/// A key provider or a method.
+#[derive(Clone, Debug)]
+pub struct EncryptionPart {
+    /// `pbkdf2`, `aes_gcm`
+    pub kind: Arc<str>,
+    /// What others call it.
+    pub name: Arc<str>,
+    /// Its arguments.
+    pub body: Arc<Body>,
+    /// The header of the block.
+    pub span: Span,
+}
+
+/// What one kind of file is written with, and what else may open it.
+#[derive(Clone, Debug)]
+pub struct EncryptionTarget {
+    /// `method`
+    pub method: Option<PartRef>,
+    /// `fallback {}`
+    pub fallback: Option<Box<EncryptionTarget>>,
+    /// `enforced`
+    pub enforced: bool,
+    /// The header of the block.
+    pub span: Span,
+}
+
+/// `method.aes_gcm.name`, `key_provider.pbkdf2.name`
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PartRef {
+    /// `aes_gcm`
+    pub kind: Arc<str>,
+    /// `name`
+    pub name: Arc<str>,
+    /// Where.
+    pub span: Span,
 }
 
 /// `accept "address" {}`: drift that somebody knows of and lets be.

@@ -184,6 +184,7 @@ fn merge_terraform(items: &mut Vec<Item>, mut block: Block) {
         block.body.blocks().any(|it| kinds.contains(&&*it.kind.text))
     };
     let backend = has(&block, &["backend", "cloud"]);
+    let encryption = has(&block, &["encryption"]);
     let version = block.body.attribute("required_version").is_some();
     let mut entries = Vec::new();
     for it in &mut block.body.items {
@@ -197,7 +198,11 @@ fn merge_terraform(items: &mut Vec<Item>, mut block: Block) {
         let Item::Block(base) = it else { continue };
         base.body.items.retain(|it| match it {
             Item::Attribute(it) => !(version && &*it.name.text == "required_version"),
-            Item::Block(it) => !(backend && ["backend", "cloud"].contains(&&*it.kind.text)),
+            Item::Block(it) => match &*it.kind.text {
+                "backend" | "cloud" => !backend,
+                "encryption" => !encryption,
+                _ => true,
+            },
         });
     }
     let required = items

@@ -1,4 +1,4 @@
-//! `terraform`: versions, providers, the backend.
+//! `terraform`: versions, providers, the backend, encryption.
 
 use std::sync::Arc;
 
@@ -6,7 +6,7 @@ use plumb_diag::{Diagnostic, Diagnostics, Span};
 
 use super::call::{is_local_name, provider_name};
 use super::content::{Spec, content, duplicate};
-use super::{Backend, Module, RequiredProvider, constant, reference, version};
+use super::{Backend, Module, RequiredProvider, constant, encryption, reference, version};
 use crate::syntax::{Block, Expr, ExprKind, Item, ObjectItem, ObjectKey};
 
 /// What was seen once and must not be seen again.
@@ -22,6 +22,7 @@ pub(super) fn terraform(block: Block, seen: &mut Seen, module: &mut Module, out:
         blocks: &[
             ("backend", &["type"]),
             ("cloud", &[]),
+            ("encryption", &[]),
             ("required_providers", &[]),
             ("provider_meta", &["provider"]),
         ],
@@ -61,6 +62,15 @@ pub(super) fn terraform(block: Block, seen: &mut Seen, module: &mut Module, out:
                     let body = Arc::new(it.body);
                     module.backend = Some(Backend { kind, body, span });
                 }
+            },
+            "encryption" => match &module.encryption {
+                Some(first) => out.push(duplicate(
+                    "Duplicate encryption configuration",
+                    "A module may have only one encryption configuration.",
+                    span,
+                    first.span,
+                )),
+                None => module.encryption = Some(encryption::encryption(it.body, span, out)),
             },
             "cloud" => out.push(
                 Diagnostic::error(

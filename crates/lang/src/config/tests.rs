@@ -37,6 +37,14 @@ terraform {
     old    = "1.0"
   }
   backend "http" { address = "http://localhost" }
+  encryption {
+    key_provider "pbkdf2" "k" { passphrase = var.host }
+    method "aes_gcm" "m" { keys = key_provider.pbkdf2.k }
+    state {
+      method = method.aes_gcm.m
+      fallback { method = method.aes_gcm.old }
+    }
+  }
 }
 provider "docker" { host = var.host }
 provider "docker" {
@@ -157,6 +165,11 @@ fn everything_has_its_place() {
     assert_eq!(module.required_providers["old"].version.as_deref(), Some("1.0"));
     assert_eq!(module.required_versions.len(), 1);
     assert_eq!(module.backend.as_ref().map(|it| &*it.kind), Some("http"));
+    let encryption = module.encryption.as_ref().expect("there is one");
+    assert_eq!(&*encryption.key_providers[0].name, "k");
+    let fallback = encryption.state.as_ref().and_then(|it| it.fallback.as_ref());
+    let method = fallback.and_then(|it| it.method.as_ref()).map(|it| &*it.name);
+    assert_eq!(method, Some("old"));
     assert_eq!(module.moved[0].to.to_string(), "module.m.docker_network.n[\"k\"]");
     assert!(!module.removed[0].destroy);
     assert!(matches!(&module.removed[0].from, RemovedFrom::Resource(_)));

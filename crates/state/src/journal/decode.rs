@@ -15,6 +15,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 use super::{FORMAT, Folding, Header, JournalError};
+use crate::seal::LineSealer;
 use crate::v4::KINDS;
 
 /// What a line says.
@@ -31,12 +32,14 @@ pub(super) struct Names {
 }
 
 #[derive(Deserialize)]
-struct HeaderLine {
+struct HeaderLine<'a> {
     plumb_journal: u64,
     #[serde(default)]
     lineage: String,
     #[serde(default)]
     serial: u64,
+    #[serde(borrow)]
+    encryption: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize)]
@@ -44,6 +47,8 @@ struct RawLine<'a> {
     n: u64,
     #[serde(borrow)]
     event: Option<RawEvent<'a>>,
+    #[serde(borrow)]
+    sealed: Option<Cow<'a, str>>,
     #[serde(borrow)]
     folding: Option<RawFolding<'a>>,
 }
@@ -229,27 +234,47 @@ struct RawCheckObject<'a> {
     messages: Vec<String>,
 }
 
-pub(super) fn header(text: &str) -> Result<Header, JournalError> {
-    let line: HeaderLine = serde_json::from_str(text)
+/// The header, and what it says of encryption.
+pub(super) fn header(text: &str) -> Result<(Header, Option<&str>), JournalError> {
+    let line: HeaderLine<'_> = serde_json::from_str(text)
         .map_err(|error| JournalError::Strange { line: 1, why: error.to_string() })?;
     if line.plumb_journal != FORMAT {
         return Err(JournalError::Newer(line.plumb_journal));
     }
-    Ok(Header { lineage: line.lineage.into(), serial: line.serial })
+    let header = Header { lineage: line.lineage.into(), serial: line.serial };
+    Ok((header, line.encryption.map(RawValue::get)))
 }
 
-pub(super) fn line(text: &str, number: u64, names: &mut Names) -> Result<Line, String> {
-    let line: RawLine<'_> = serde_json::from_str(text).map_err(|error| error.to_string())?;
+/// One line; `sealer` opens it if the header says that lines are sealed.
+pub(super) fn line(
+    text: &str,
+    number: u64,
+    sealer: Option<&LineSealer>,
+    names: &mut Names,
+) -> Result<Line, JournalError> {
+    let strange = |why: String| JournalError::Strange { line: number + 1, why };
+    let line: RawLine<'_> = serde_json::from_str(text).map_err(|it| strange(it.to_string()))?;
     if line.n != number {
-        return Err(format!("it says that it is number {}", line.n));
+        return Err(strange(format!("it says that it is number {}", line.n)));
     }
-    match (line.event, line.folding) {
-        (Some(raw), None) => Ok(Line::Event(Box::new(event(raw, names)?))),
-        (None, Some(RawFolding { serial, bytes, crc32 })) => {
-            let crc = u32::from_str_radix(&crc32, 16).map_err(|error| error.to_string())?;
+    match (line.event, line.sealed, line.folding, sealer) {
+        (Some(raw), None, None, None) => {
+            Ok(Line::Event(Box::new(event(raw, names).map_err(strange)?)))
+        }
+        (None, Some(sealed), None, Some(sealer)) => {
+            let text = sealer.open_line(number, &sealed)?;
+            let raw: RawEvent<'_> =
+                serde_json::from_str(&text).map_err(|it| strange(it.to_string()))?;
+            Ok(Line::Event(Box::new(event(raw, names).map_err(strange)?)))
+        }
+        (None, None, Some(RawFolding { serial, bytes, crc32 }), _) => {
+            let crc = u32::from_str_radix(&crc32, 16).map_err(|it| strange(it.to_string()))?;
             Ok(Line::Folding(Folding { serial, bytes, crc }))
         }
-        _ => Err("it holds neither an event nor a folding".into()),
+        (Some(_), None, None, Some(_)) => {
+            Err(strange("it is not encrypted, and the journal is".into()))
+        }
+        _ => Err(strange("it holds neither an event nor a folding".into())),
     }
 }
 

@@ -10,6 +10,9 @@
 //! lines before it. Lines that were made durable together carry the number of the first of them.
 //! So a bad line is either of a batch that nobody was told of, and is cut off, or the file was
 //! damaged afterwards, and a person must look.
+//!
+//! Where states are encrypted, the header has `"encryption":{…}`, and lines have `"sealed":"…"` in
+//! place of `"event":{…}`.
 
 mod decode;
 mod encode;
@@ -19,6 +22,8 @@ use std::sync::Arc;
 use plumb_model::event::Event;
 
 use decode::{Line, Names};
+
+use crate::seal::{LineSealer, SealError, Sealer};
 
 /// The format that we write.
 const FORMAT: u64 = 1;
@@ -84,6 +89,9 @@ pub enum JournalError {
         /// Which, from 1.
         line: u64,
     },
+    /// It is encrypted and cannot be opened, or is not and has to be.
+    #[error(transparent)]
+    Sealed(#[from] SealError),
     /// Its checksum is right, but it says nothing that we understand.
     #[error("line {line} cannot be understood: {why}")]
     Strange {
@@ -94,8 +102,17 @@ pub enum JournalError {
     },
 }
 
-/// Reads a journal.
+/// Reads a journal that is not encrypted.
 pub fn read(bytes: &[u8]) -> Result<Contents, JournalError> {
+    Ok(read_with(bytes, &Sealer::default())?.0)
+}
+
+/// Reads a journal that may be encrypted, and says what its next line is to be sealed with.
+pub fn read_with(
+    bytes: &[u8],
+    sealer: &Sealer,
+) -> Result<(Contents, Option<LineSealer>), JournalError> {
+    let mut lines = None;
     let mut contents = Contents::default();
     let mut names = Names::default();
     let mut rest = bytes;
@@ -110,13 +127,14 @@ pub fn read(bytes: &[u8]) -> Result<Contents, JournalError> {
                 return Err(JournalError::Damaged { line: number + 1 });
             }
             contents.torn_bytes = rest.len() as u64;
-            return Ok(contents);
+            return Ok((contents, lines));
         };
-        let strange = |why: String| JournalError::Strange { line: number + 1, why };
         if number == 0 {
-            contents.header = Some(decode::header(text)?);
+            let (header, meta) = decode::header(text)?;
+            lines = sealer.resume_journal(meta, &header.lineage, header.serial)?;
+            contents.header = Some(header);
         } else {
-            match decode::line(text, number, &mut names).map_err(strange)? {
+            match decode::line(text, number, lines.as_ref(), &mut names)? {
                 Line::Event(event) => {
                     contents.events.push(*event);
                     // It goes on: that folding came to nothing.
@@ -130,7 +148,7 @@ pub fn read(bytes: &[u8]) -> Result<Contents, JournalError> {
         contents.tail.crc = crc;
         rest = &rest[end + 1..];
     }
-    Ok(contents)
+    Ok((contents, lines))
 }
 
 /// The line as text and the checksum so far, if the checksum is right.
@@ -163,6 +181,16 @@ impl Tail {
         self.line(0, out, |out| encode::header(header, out));
     }
 
+    /// The same of a journal whose lines are sealed.
+    pub fn sealed_header(&mut self, header: &Header, sealer: &LineSealer, out: &mut String) {
+        assert_eq!(self.next, 0, "the header is the first line");
+        self.line(0, out, |out| {
+            encode::header(header, out);
+            out.push_str(",\"encryption\":");
+            out.push_str(sealer.header_meta());
+        });
+    }
+
     /// Appends events that are made durable together with what was appended since line `batch`,
     /// and moves the end.
     pub fn events(&mut self, batch: u64, events: &[Event], out: &mut String) {
@@ -172,6 +200,31 @@ impl Tail {
                 encode::event(event, out);
             });
         }
+    }
+
+    /// The same, sealed.
+    ///
+    /// # Errors
+    /// If they could not be; nothing that was appended counts then.
+    pub fn sealed_events(
+        &mut self,
+        batch: u64,
+        events: &[Event],
+        sealer: &LineSealer,
+        out: &mut String,
+    ) -> Result<(), SealError> {
+        let mut plain = String::new();
+        for event in events {
+            plain.clear();
+            encode::event(event, &mut plain);
+            let sealed = sealer.seal_line(self.next, &plain)?;
+            self.line(batch, out, |out| {
+                out.push_str(",\"sealed\":\"");
+                out.push_str(&sealed);
+                out.push('"');
+            });
+        }
+        Ok(())
     }
 
     /// Appends the mark of a folding and moves the end.

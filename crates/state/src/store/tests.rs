@@ -14,6 +14,7 @@ use crate::testing::{life, schemas};
 
 mod disk_trouble;
 mod locking;
+mod sealed;
 mod split;
 
 fn local(path: Utf8PathBuf) -> Store {
