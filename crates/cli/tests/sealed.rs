@@ -1,4 +1,5 @@
 //! The program with states and plans encrypted: what lies in the folder, and the way there and back.
+#![allow(clippy::unwrap_used, reason = "tests")]
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
