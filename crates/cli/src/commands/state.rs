@@ -27,7 +27,11 @@ pub(crate) fn store_of(
 ) -> Result<Store, Diagnostics> {
     let module = match state {
         Some(_) => None,
-        None => load::load(&mut load::read_folder).root().cloned(),
+        None => {
+            let loaded = load::load(&mut load::read_folder);
+            context.ui.show_from(&loaded.sources);
+            loaded.root().cloned()
+        }
     };
     let backend = context.backend(module.as_deref(), state)?;
     context.store(&backend, backup, context.schemas())
