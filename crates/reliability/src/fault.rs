@@ -146,14 +146,15 @@ fn stop(strike: &Strike<'_>, running: Running) -> io::Result<Struck> {
         Others::Refused if !ended.well() => {
             Struck::Broke(format!("it did not go on after SIGCONT: {}", ended.summary()))
         }
-        Others::Applied if more > 0 => Struck::Broke(format!(
+        Others::Applied(_) if more > 0 => Struck::Broke(format!(
             "the first made or deleted {more} although its lock was broken: {}",
             ended.summary()
         )),
-        Others::Applied if ended.well() => {
+        Others::Applied(0) if ended.well() => Struck::Missed,
+        Others::Applied(_) if ended.well() => {
             Struck::Broke("the first says that all is well although its lock was broken".to_owned())
         }
-        Others::Refused | Others::Applied => Struck::Refused,
+        Others::Refused | Others::Applied(_) => Struck::Refused,
     })
 }
 
@@ -163,8 +164,9 @@ enum Others {
     NoLock,
     /// They were refused.
     Refused,
-    /// They were refused, broke the lock and applied.
-    Applied,
+    /// They were refused, broke the lock and applied, so many effects. If there were none the first
+    /// had done everything and was about to give the lock back.
+    Applied(usize),
     /// Not as promised.
     Wrong(String),
 }
@@ -183,6 +185,7 @@ fn others(strike: &Strike<'_>) -> io::Result<Others> {
         Refusal::Clean if strike.scenario == Scenario::Stop => return Ok(Others::Refused),
         Refusal::Clean => {}
     }
+    let before = world.ledger().effects();
     for words in [&["force-unlock", "-force", &id][..], &["apply"]] {
         let ended = site.run(words, &format!("{}-forced", words[0]))?;
         if !ended.well() {
@@ -190,7 +193,7 @@ fn others(strike: &Strike<'_>) -> io::Result<Others> {
             return Ok(Others::Wrong(why));
         }
     }
-    Ok(Others::Applied)
+    Ok(Others::Applied(world.ledger().effects() - before))
 }
 
 /// Whether and how an apply refused.
