@@ -737,3 +737,19 @@ fn a_read_only_folder() {
     "#]]
     .assert_eq(said.trim_start());
 }
+
+#[test]
+fn commands_on_a_state_show_what_is_wrong_with_where_it_is_kept() {
+    let lab = Lab::new("terraform {\n  backend \"pg\" {\n    conn_string = \"x\"\n  }\n}\n");
+    let commands: [&[&str]; 4] = [
+        &["lock", "status"],
+        &["force-unlock", "-force", "x"],
+        &["state", "pull"],
+        &["workspace", "list"],
+    ];
+    for words in commands {
+        let done = lab.run(words);
+        assert_eq!(done.code, 1, "{words:?}: {}", done.err);
+        assert!(done.err.contains("on main.tf line 3"), "{words:?}: {}", done.err);
+    }
+}

@@ -16,6 +16,7 @@ use plumb_state::StoreError;
 use tokio::task::{JoinError, JoinSet, yield_now};
 
 use crate::apply::Applied;
+use crate::awake::{Awake, TICK};
 use crate::call::{call, call_local, diagnostic, id, operation};
 use crate::failures::store_error;
 use crate::journal::Journal;
@@ -44,6 +45,15 @@ pub(crate) struct Driver<'a> {
     broken: Option<StoreError>,
     /// Calls and questions under way.
     tasks: JoinSet<Back>,
+    awake: Arc<Awake>,
+}
+
+/// Of a call that did not go on.
+fn overslept() -> Failure {
+    let detail = "The process was stopped or suspended in the midst of the call, and lost its lock on \
+                  the state meanwhile. The call was left where it was; the next plan looks into what \
+                  it did.";
+    Failure::new("The lock was lost", detail)
 }
 
 /// What a task comes back with.
@@ -63,7 +73,8 @@ impl<'a> Driver<'a> {
         observer: Arc<dyn Observer>,
     ) -> Driver<'a> {
         let (batch, calls, tasks) = (first, Vec::new(), JoinSet::new());
-        Driver { engine, program, run, journal, observer, batch, calls, broken: None, tasks }
+        let (broken, awake) = (None, Arc::new(Awake::new()));
+        Driver { engine, program, run, journal, observer, batch, calls, broken, tasks, awake }
     }
 
     /// Until it is over.
@@ -71,6 +82,9 @@ impl<'a> Driver<'a> {
         let mut level = 0;
         let mut deadline = None;
         loop {
+            if let Err(error) = self.awake.look(|| self.journal.confirm()) {
+                self.broken.get_or_insert(error);
+            }
             self.reap();
             let now = interrupt.level();
             if now > level {
@@ -106,6 +120,7 @@ impl<'a> Driver<'a> {
                 Some(back) = self.tasks.join_next() => self.back(back),
                 () = interrupt.above(level) => {}
                 () = patience => break,
+                () = tokio::time::sleep(TICK) => {}
             }
         }
         self.end(level)
@@ -170,18 +185,22 @@ impl<'a> Driver<'a> {
         for work in std::mem::take(&mut self.calls) {
             let (engine, observer) = (self.engine.clone(), self.observer.clone());
             let (interrupt, local) = (interrupt.clone(), self.is_local(&work));
+            let awake = self.awake.clone();
             self.tasks.spawn(async move {
                 let since = Instant::now();
                 observer.notice(Notice::Started(&work.key, operation(&work.call), id(&work.call)));
-                let outcome = match engine.connections.get(&work.provider, &work.config).await {
-                    Ok(connection) if local => {
-                        call_local(&*connection, &work, &observer, &engine.schemas).await
+                let made = awake.only(async {
+                    match engine.connections.get(&work.provider, &work.config).await {
+                        Ok(connection) if local => {
+                            call_local(&*connection, &work, &observer, &engine.schemas).await
+                        }
+                        Ok(connection) => {
+                            call(&*connection, &work, &observer, &engine.schemas, interrupt).await
+                        }
+                        Err(failure) => Outcome::failed(failure),
                     }
-                    Ok(connection) => {
-                        call(&*connection, &work, &observer, &engine.schemas, interrupt).await
-                    }
-                    Err(failure) => Outcome::failed(failure),
-                };
+                });
+                let outcome = made.await.unwrap_or_else(|| Outcome::lost(overslept()));
                 Back::Called(work, since, outcome)
             });
         }

@@ -9,6 +9,12 @@ pub trait Journal {
     /// Writes events; all are durable on return. After an error none of them counts.
     fn append(&mut self, events: &[Event]) -> Result<(), StoreError>;
 
+    /// Whether the state is still ours to write to. Asked after the process slept, before calls that
+    /// it had in hand go on.
+    fn confirm(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// Folds everything into a snapshot of `state`.
     fn checkpoint(&mut self, state: &State) -> Result<(), StoreError>;
 
@@ -25,6 +31,10 @@ impl Journal for Lease {
 
     fn checkpoint(&mut self, state: &State) -> Result<(), StoreError> {
         Lease::checkpoint(self, state).map(drop)
+    }
+
+    fn confirm(&mut self) -> Result<(), StoreError> {
+        Lease::confirm(self)
     }
 
     fn is_due(&self) -> bool {

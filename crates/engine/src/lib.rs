@@ -6,6 +6,7 @@
 mod apply;
 mod around;
 mod ask;
+mod awake;
 mod call;
 mod conform;
 mod connections;

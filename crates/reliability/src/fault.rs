@@ -13,7 +13,7 @@ use nix::sys::signal::{Signal, kill, killpg};
 
 use crate::power::{self, Disk};
 use crate::scenario::Scenario;
-use crate::tool::{Running, STATE, Site};
+use crate::tool::{Place, Running, STATE, Site};
 use crate::trace;
 use crate::world::World;
 
@@ -88,7 +88,17 @@ pub(crate) fn strike(strike: Strike<'_>) -> io::Result<Struck> {
             }
             strike.world.doze(false);
         }
-        Scenario::Stop => return stop(strike, running),
+        Scenario::Stop | Scenario::StopUnlock => return stop(&strike, running),
+        Scenario::SessionEnded => {
+            let Place::Database(database) = &strike.site.place else {
+                return Err(io::Error::other("there is no database to end a session of"));
+            };
+            database.end_sessions()?;
+            // It had none yet, or needed none any more.
+            let ended = running.wait()?;
+            strike.world.rest();
+            return Ok(if ended.well() { Struck::Missed } else { Struck::Hit });
+        }
         Scenario::Enospc => {
             let ballast = fill(&strike.site.folder)?;
             let ended = running.wait()?;
@@ -118,42 +128,72 @@ pub(crate) fn strike(strike: Strike<'_>) -> io::Result<Struck> {
     Ok(Struck::Hit)
 }
 
-/// Stops a run; another apply has to refuse. Every other time a person then breaks the lock, where the
-/// tool lets them, and applies; the first run, when it goes on, must find that it may not.
-fn stop(strike: Strike<'_>, running: Running) -> io::Result<Struck> {
-    let Strike { site, world, .. } = strike;
+/// Stops a run; another apply has to refuse. In one of the scenarios a person then breaks the lock and
+/// applies; the first run, when it goes on, must find that it may not.
+fn stop(strike: &Strike<'_>, running: Running) -> io::Result<Struck> {
     let pid = running.pid();
     kill(pid, Signal::SIGSTOP)?;
-    let note = fs::read(site.file(&format!(".{STATE}.lock.info"))).unwrap_or_default();
-    let mut others = || -> io::Result<(Refusal, bool)> {
-        world.rest();
-        let refusal = refusal(site, world, "second")?;
-        let note: serde_json::Value = serde_json::from_slice(&note).unwrap_or_default();
-        let id = note["ID"].as_str().unwrap_or_default();
-        let forced = strike.chance.bool()
-            && site.run(&["force-unlock", "-force", id], "unlock")?.well()
-            && site.run(&["apply"], "forced")?.well();
-        Ok((refusal, forced))
-    };
-    let (others, effects) = (others(), world.ledger().effects());
+    let others = others(strike);
+    let effects = strike.world.ledger().effects();
     kill(pid, Signal::SIGCONT)?;
     let ended = running.wait()?;
-    let (refusal, forced) = others?;
-    Ok(match refusal {
-        Refusal::Touched(what) => Struck::Broke(what),
-        // It was stopped before it had the lock, or after it gave it back.
-        Refusal::None if note.is_empty() => Struck::Missed,
-        Refusal::None => {
-            Struck::Broke("two applies had the same state at the same time".to_owned())
-        }
-        Refusal::Clean if forced && world.ledger().effects() != effects => {
-            Struck::Broke("the first went on although its lock was broken".to_owned())
-        }
-        Refusal::Clean if !forced && !ended.well() => {
+    let others = others?;
+    strike.world.rest();
+    let more = strike.world.ledger().effects() - effects;
+    Ok(match others {
+        Others::NoLock => Struck::Missed,
+        Others::Wrong(what) => Struck::Broke(what),
+        Others::Refused if !ended.well() => {
             Struck::Broke(format!("it did not go on after SIGCONT: {}", ended.summary()))
         }
-        Refusal::Clean => Struck::Refused,
+        Others::Applied(_) if more > 0 => Struck::Broke(format!(
+            "the first made or deleted {more} although its lock was broken: {}",
+            ended.summary()
+        )),
+        Others::Applied(0) if ended.well() => Struck::Missed,
+        Others::Applied(_) if ended.well() => {
+            Struck::Broke("the first says that all is well although its lock was broken".to_owned())
+        }
+        Others::Refused | Others::Applied(_) => Struck::Refused,
     })
+}
+
+/// What others came to while a run was stopped.
+enum Others {
+    /// It was stopped before it had the lock, or after it gave it back.
+    NoLock,
+    /// They were refused.
+    Refused,
+    /// They were refused, broke the lock and applied, so many effects. If there were none the first
+    /// had done everything and was about to give the lock back.
+    Applied(usize),
+    /// Not as promised.
+    Wrong(String),
+}
+
+fn others(strike: &Strike<'_>) -> io::Result<Others> {
+    let Strike { site, world, .. } = strike;
+    // What it asked a database for happens, too.
+    world.rest();
+    let Some(id) = site.lock_id()? else { return Ok(Others::NoLock) };
+    match refusal(site, world, "second")? {
+        Refusal::Touched(what) => return Ok(Others::Wrong(what)),
+        Refusal::None => {
+            let why = "two applies had the same state at the same time";
+            return Ok(Others::Wrong(why.to_owned()));
+        }
+        Refusal::Clean if strike.scenario == Scenario::Stop => return Ok(Others::Refused),
+        Refusal::Clean => {}
+    }
+    let before = world.ledger().effects();
+    for words in [&["force-unlock", "-force", &id][..], &["apply"]] {
+        let ended = site.run(words, &format!("{}-forced", words[0]))?;
+        if !ended.well() {
+            let why = format!("{} did not go through: {}", words[0], ended.summary());
+            return Ok(Others::Wrong(why));
+        }
+    }
+    Ok(Others::Applied(world.ledger().effects() - before))
 }
 
 /// Whether and how an apply refused.
@@ -172,6 +212,9 @@ pub(crate) fn refusal(site: &Site, world: &World, log: &str) -> io::Result<Refus
         let mut files = power::files(&site.folder)?;
         // Who tried last is no secret.
         files.retain(|name, _| !name.ends_with(".lock.info"));
+        if let Place::Database(database) = &site.place {
+            files.insert("the database".to_owned(), database.content()?.into_bytes());
+        }
         Ok(files)
     };
     let (files, effects) = (look()?, world.ledger().effects());

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crate::tool::{Backend, Site, Tool};
+use crate::tool::{Place, Site, Tool};
 use camino::Utf8PathBuf;
 use plumb_model::addr::{Addr, ProviderAddr};
 use plumb_model::event::{Effect, Event, Intended, Intent, Remote};
@@ -155,7 +155,7 @@ pub fn applies(tool: &Tool, folder: &Path, sizes: &[usize]) -> io::Result<Vec<(u
         let home = folder.join(format!("apply-{objects}"));
         let site = Site {
             tool: tool.clone(),
-            backend: Backend::Local,
+            place: Place::Folder,
             folder: home.join("work"),
             logs: home.join("logs"),
             socket: home.join("nobody"),

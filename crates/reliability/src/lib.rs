@@ -6,6 +6,7 @@
 //! does what a user would do next, and holds state and ledger against each other. `docs/reliability.md`
 //! tells what is promised, how it is measured, and what came of it.
 
+pub mod database;
 mod fault;
 pub mod growth;
 pub mod ledger;

@@ -122,10 +122,16 @@ fn measure_growth(
 }
 
 fn measure(options: &Options, base: &std::path::Path) -> Result<bool, Box<dyn Error>> {
-    let scenarios = match &options.scenario[..] {
+    let backend = options.backend;
+    let (scenarios, others): (Vec<_>, Vec<_>) = match &options.scenario[..] {
         [] => Scenario::ALL.to_vec(),
         some => some.to_vec(),
-    };
+    }
+    .into_iter()
+    .partition(|it| it.befalls(backend));
+    for other in others {
+        eprintln!("{} cannot happen to a state in {}: left out", other.name(), backend.name());
+    }
     if !is_installed("strace") && scenarios.iter().any(|it| it.needs_strace()) {
         return Err("strace is not installed: eio and power-cut need it".into());
     }

@@ -1,5 +1,7 @@
 //! What can happen to a run, and what is promised then.
 
+use crate::tool::Backend;
+
 /// One thing that happens at a random instant of an apply.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, clap::ValueEnum)]
 pub enum Scenario {
@@ -18,6 +20,10 @@ pub enum Scenario {
     CiCancel,
     /// SIGSTOP; another apply; SIGCONT.
     Stop,
+    /// SIGSTOP; the lock is broken; another apply; SIGCONT.
+    StopUnlock,
+    /// The database ends the session that holds the lock.
+    SessionEnded,
     /// The disk is full, and later has room again.
     Enospc,
     /// Every write, sync and rename of the state's files fails with EIO from an instant on.
@@ -53,7 +59,7 @@ pub enum Promise {
 
 impl Scenario {
     /// All, in the order of the table.
-    pub const ALL: [Scenario; 18] = [
+    pub const ALL: [Scenario; 20] = [
         Scenario::Sigkill,
         Scenario::SigkillAgain,
         Scenario::SigkillDestroy,
@@ -61,6 +67,8 @@ impl Scenario {
         Scenario::Sigterm,
         Scenario::CiCancel,
         Scenario::Stop,
+        Scenario::StopUnlock,
+        Scenario::SessionEnded,
         Scenario::Enospc,
         Scenario::Eio,
         Scenario::PowerCut,
@@ -84,6 +92,8 @@ impl Scenario {
             Scenario::Sigterm => "sigterm",
             Scenario::CiCancel => "ci-cancel",
             Scenario::Stop => "stop",
+            Scenario::StopUnlock => "stop-unlock",
+            Scenario::SessionEnded => "session-ended",
             Scenario::Enospc => "enospc",
             Scenario::Eio => "eio",
             Scenario::PowerCut => "power-cut",
@@ -102,6 +112,7 @@ impl Scenario {
     pub fn promise(self) -> Promise {
         match self {
             Scenario::Stop
+            | Scenario::StopUnlock
             | Scenario::Serial
             | Scenario::Lineage
             | Scenario::Restored
@@ -114,11 +125,39 @@ impl Scenario {
             | Scenario::Sigint
             | Scenario::Sigterm
             | Scenario::CiCancel
+            | Scenario::SessionEnded
             | Scenario::Enospc
             | Scenario::Eio
             | Scenario::PowerCut
             | Scenario::Hiccups
             | Scenario::Edited => Promise::Recovers,
+        }
+    }
+
+    /// Whether it can happen to a state that is kept there: what happens to files happens to none of a
+    /// database, and the other way round.
+    pub fn befalls(self, backend: Backend) -> bool {
+        match self {
+            Scenario::Enospc
+            | Scenario::Eio
+            | Scenario::PowerCut
+            | Scenario::Edited
+            | Scenario::Serial
+            | Scenario::Lineage
+            | Scenario::Restored
+            | Scenario::Truncated
+            | Scenario::Emptied
+            | Scenario::ReadOnly => backend == Backend::Local,
+            Scenario::SessionEnded => backend == Backend::Pg,
+            Scenario::Sigkill
+            | Scenario::SigkillAgain
+            | Scenario::SigkillDestroy
+            | Scenario::Sigint
+            | Scenario::Sigterm
+            | Scenario::CiCancel
+            | Scenario::Stop
+            | Scenario::StopUnlock
+            | Scenario::Hiccups => true,
         }
     }
 

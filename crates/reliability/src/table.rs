@@ -30,6 +30,8 @@ pub struct Row {
     pub median: Duration,
     /// Longest time to recover.
     pub max: Duration,
+    /// All of them, rising: rows of several runs can be added up.
+    pub times: Vec<Duration>,
     /// What was not as promised, the first few.
     pub complaints: Vec<String>,
 }
@@ -56,6 +58,7 @@ impl Row {
             broken: outcomes.iter().filter(|it| !it.broken.is_empty()).count(),
             median: times.get(times.len() / 2).copied().unwrap_or_default(),
             max: times.last().copied().unwrap_or_default(),
+            times,
             complaints: complaints.take(10).collect(),
         }
     }
@@ -78,6 +81,7 @@ impl Row {
             "otherwise_broken": self.broken,
             "recovery_seconds_median": self.median.as_secs_f64(),
             "recovery_seconds_max": self.max.as_secs_f64(),
+            "recovery_seconds": self.times.iter().map(Duration::as_secs_f64).collect::<Vec<_>>(),
             "complaints": self.complaints,
         })
     }

@@ -6,9 +6,12 @@ use std::io;
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
+
+use crate::database::Database;
 
 /// Which program, and where.
 #[derive(Clone, Debug)]
@@ -34,14 +37,43 @@ pub enum Kind {
 pub enum Backend {
     /// In files beside the configuration.
     Local,
+    /// In a PostgreSQL database.
+    Pg,
 }
 
 impl Backend {
-    /// The block that says so. Another backend is another arm here and in [`Site::state`], and a place
-    /// that a trial has for itself alone.
-    fn block(self) -> &'static str {
+    /// Its name on the command line and in Terraform's language.
+    pub fn name(self) -> &'static str {
         match self {
-            Backend::Local => "",
+            Backend::Local => "local",
+            Backend::Pg => "pg",
+        }
+    }
+
+    /// A place that the trial `name` has for itself alone.
+    pub fn place(self, name: &str) -> io::Result<Place> {
+        Ok(match self {
+            Backend::Local => Place::Folder,
+            Backend::Pg => Place::Database(Arc::new(Database::new(&name.replace('-', "_"))?)),
+        })
+    }
+}
+
+/// Where the state of one trial is kept.
+#[derive(Clone, Debug)]
+pub enum Place {
+    /// In its folder.
+    Folder,
+    /// In a database of its own.
+    Database(Arc<Database>),
+}
+
+impl Place {
+    /// The block that says so.
+    fn block(&self) -> String {
+        match self {
+            Place::Folder => String::new(),
+            Place::Database(database) => database.block(),
         }
     }
 }
@@ -58,7 +90,7 @@ pub struct Site {
     /// The program.
     pub tool: Tool,
     /// Where its state is kept.
-    pub backend: Backend,
+    pub place: Place,
     /// The folder with configuration and state.
     pub folder: PathBuf,
     /// What the program says goes to files here.
@@ -126,13 +158,13 @@ pub struct Running {
 }
 
 impl Site {
-    /// Writes the configuration that asks for `wanted`.
+    /// Writes the configuration that asks for `wanted`, and has the tool make ready for it.
     pub fn configure(&self, wanted: Wanted) -> io::Result<()> {
         let Wanted { resources, generation } = wanted;
         let name = format!(
             "count.index % 5 == 0 ? \"n-${{count.index}}-{generation}\" : \"n-${{count.index}}\""
         );
-        let backend = self.backend.block();
+        let backend = self.place.block();
         let text = match self.tool.kind {
             Kind::Plumb => format!(
                 r#"terraform {{
@@ -176,7 +208,15 @@ resource "terraform_data" "n" {{
                 )
             }
         };
-        fs::write(self.folder.join("main.tf"), text)
+        fs::write(self.folder.join("main.tf"), text)?;
+        if matches!(self.place, Place::Folder) || self.file(".terraform").exists() {
+            return Ok(());
+        }
+        let ended = self.run(&["init", "-no-color", "-input=false"], "init")?;
+        match ended.well() {
+            true => Ok(()),
+            false => Err(io::Error::other(format!("init failed: {}", ended.summary()))),
+        }
     }
 
     /// A command of the tool, to be run in the folder. It leads a process group of its own, as a
@@ -227,8 +267,53 @@ resource "terraform_data" "n" {{
 
     /// What the state says that is kept.
     pub fn state(&self) -> Result<Snapshot, String> {
-        match self.backend {
-            Backend::Local => Snapshot::read(&self.file(STATE)),
+        match &self.place {
+            Place::Folder => Snapshot::read(&self.file(STATE)),
+            Place::Database(_) => {
+                let told = self.tell(&["state", "pull"]).map_err(|it| it.to_string())?;
+                Snapshot::parse(told.as_bytes())
+            }
+        }
+    }
+
+    /// Whether there is a journal that knows more than the state.
+    pub fn has_journal(&self) -> io::Result<bool> {
+        match &self.place {
+            Place::Folder => Ok(self.file(JOURNAL).exists()),
+            Place::Database(database) => database.has_journal(),
+        }
+    }
+
+    /// Who holds the lock, as the tool calls it. None if nobody does.
+    pub fn lock_id(&self) -> io::Result<Option<String>> {
+        let note = match self.tool.kind {
+            Kind::Plumb => {
+                // Exit code 2: it is held.
+                let done = self.command(&["lock", "status", "-json"]).output()?;
+                let status: Value = serde_json::from_slice(&done.stdout).map_err(|error| {
+                    let said = String::from_utf8_lossy(&done.stderr);
+                    io::Error::other(format!("lock status: {error}: {said}"))
+                })?;
+                status["holder"]["ID"].clone()
+            }
+            Kind::Terraform => {
+                let path = self.file(&format!(".{STATE}.lock.info"));
+                let bytes = fs::read(path).unwrap_or_default();
+                serde_json::from_slice::<Value>(&bytes).unwrap_or_default()["ID"].clone()
+            }
+        };
+        Ok(note.as_str().map(ToOwned::to_owned))
+    }
+
+    /// Runs a command that answers on its standard output.
+    fn tell(&self, words: &[&str]) -> io::Result<String> {
+        let done = self.command(words).output()?;
+        match done.status.success() {
+            true => Ok(String::from_utf8_lossy(&done.stdout).into_owned()),
+            false => {
+                let said = String::from_utf8_lossy(&done.stderr);
+                Err(io::Error::other(format!("{} failed: {}", words.join(" "), said.trim())))
+            }
         }
     }
 }
@@ -297,10 +382,15 @@ impl Snapshot {
     /// Reads one. An error is a sentence.
     pub fn read(path: &Path) -> Result<Snapshot, String> {
         let bytes = fs::read(path).map_err(|e| format!("the state file cannot be read: {e}"))?;
+        Snapshot::parse(&bytes)
+    }
+
+    /// Reads what is in one. An error is a sentence.
+    pub fn parse(bytes: &[u8]) -> Result<Snapshot, String> {
         if bytes.is_empty() {
             return Err("the state file is empty".to_owned());
         }
-        let json: Value = serde_json::from_slice(&bytes)
+        let json: Value = serde_json::from_slice(bytes)
             .map_err(|e| format!("the state file is not JSON: {e}"))?;
         Snapshot::of(&json).ok_or_else(|| "the state file is not of format 4".to_owned())
     }

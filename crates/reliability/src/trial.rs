@@ -11,7 +11,7 @@ use tokio::runtime::Handle;
 use crate::fault::{self, Struck};
 use crate::power;
 use crate::scenario::{Promise, Scenario};
-use crate::tool::{Backend, Ended, JOURNAL, Site, Tool, Wanted};
+use crate::tool::{Backend, Ended, Place, Site, Tool, Wanted};
 use crate::world::{Manners, World};
 
 /// What all trials of a run have in common.
@@ -154,8 +154,8 @@ fn lay_out(bench: &Bench, name: &str, faults: u32, seed: u64) -> io::Result<(Sit
     let world = World::start(&bench.runtime, &socket, &home.join("ledger.jsonl"), manners)?;
     world.behave(true);
     let tool = bench.tool.clone();
-    let (backend, parallelism) = (bench.backend, bench.parallelism);
-    Ok((Site { tool, backend, folder, logs, socket, parallelism }, world))
+    let (place, parallelism) = (bench.backend.place(name)?, bench.parallelism);
+    Ok((Site { tool, place, folder, logs, socket, parallelism }, world))
 }
 
 fn expect_well(ended: &Ended, what: &str) -> io::Result<()> {
@@ -217,7 +217,7 @@ impl Trial<'_> {
             Struck::Broke(what) => self.outcome.broken.push(what),
             Struck::Refused => self.outcome.refusals += 1,
         }
-        self.look_at_ruins();
+        self.look_at_ruins()?;
         if self.scenario.needs_history() && !self.tampered()? {
             return Ok(());
         }
@@ -228,12 +228,17 @@ impl Trial<'_> {
     }
 
     /// Whether the fault left a state of which nobody can tell what was made.
-    fn look_at_ruins(&mut self) {
-        let journal = self.site.file(JOURNAL).exists();
+    fn look_at_ruins(&mut self) -> io::Result<()> {
+        if let (Place::Database(database), Some(home)) = (&self.site.place, self.site.logs.parent())
+        {
+            database.dump(&home.join("ruins.sql"))?;
+        }
+        let journal = self.site.has_journal()?;
         let something = !self.world.ledger().live().is_empty();
         if something && !journal && self.site.state().is_err() {
             self.outcome.invalid += 1;
         }
+        Ok(())
     }
 
     /// Changes the state file behind the tool's back, and undoes it once it was refused. Tells
@@ -244,7 +249,7 @@ impl Trial<'_> {
         // A person takes a while.
         self.world.rest();
         let before = power::files(&self.site.folder)?;
-        if is_plumb && !self.site.file(JOURNAL).exists()
+        if is_plumb && !self.site.has_journal()?
             || !fault::tamper(self.scenario, &self.site, &mut self.chance)?
         {
             self.outcome.missed = true;

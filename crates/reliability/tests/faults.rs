@@ -1,5 +1,5 @@
 //! A few trials of every fault that takes no file system of its own. `plumb-reliability` does
-//! hundreds.
+//! hundreds. Takes a database server: `eval "$(tests/rigs/postgres/up)"`.
 #![expect(clippy::unwrap_used, reason = "a test says what it was by failing")]
 
 use std::path::PathBuf;
@@ -20,13 +20,13 @@ fn plumb() -> PathBuf {
     program
 }
 
-fn check(scenarios: &[Scenario], amount: Amount) {
+fn check(backend: Backend, resources: usize, scenarios: &[Scenario], amount: Amount) {
     let base = tempfile::Builder::new().prefix("reliab").tempdir().unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let bench = Bench {
         tool: Tool { program: plumb(), kind: Kind::Plumb },
-        backend: Backend::Local,
-        resources: 60,
+        backend,
+        resources,
         parallelism: 10,
         latency_max: Duration::from_millis(10),
         runtime: runtime.handle().clone(),
@@ -47,7 +47,7 @@ fn check(scenarios: &[Scenario], amount: Amount) {
     assert!(rows.iter().all(Row::good), "{}\n{complaints:#?}", markdown(&rows));
     for row in rows {
         assert_eq!(row.trials, amount.trials);
-        assert!(row.made >= 60 * row.trials, "{} acts upon the world", row.scenario.name());
+        assert!(row.made >= resources * row.trials, "{} acts upon the world", row.scenario.name());
         if row.scenario.promise() == Promise::Refuses {
             assert_eq!(row.refusals, row.trials, "{} is refused", row.scenario.name());
         }
@@ -56,12 +56,18 @@ fn check(scenarios: &[Scenario], amount: Amount) {
 
 #[test]
 fn a_killed_run_is_taken_up_by_the_next() {
-    check(&[Scenario::Sigkill], Amount { trials: 12, jobs: 4, seed: 7 });
+    check(Backend::Local, 60, &[Scenario::Sigkill], Amount { trials: 12, jobs: 4, seed: 7 });
+}
+
+#[test]
+fn a_killed_run_with_its_state_in_a_database_is_taken_up_by_the_next() {
+    check(Backend::Pg, 40, &[Scenario::Sigkill], Amount { trials: 4, jobs: 4, seed: 7 });
 }
 
 #[test]
 fn no_fault_loses_or_doubles_anything() {
     let rest = Scenario::ALL.into_iter().filter(|it| !it.needs_root());
-    let rest: Vec<Scenario> = rest.filter(|it| *it != Scenario::Sigkill).collect();
-    check(&rest, Amount { trials: 1, jobs: 1, seed: 7 });
+    let rest = rest.filter(|it| it.befalls(Backend::Local) && *it != Scenario::Sigkill);
+    let rest: Vec<Scenario> = rest.collect();
+    check(Backend::Local, 60, &rest, Amount { trials: 1, jobs: 1, seed: 7 });
 }

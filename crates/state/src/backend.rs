@@ -66,6 +66,14 @@ pub trait Backend: Send {
     /// from then on is answered with [`StoreError::Broken`] or [`StoreError::Fenced`].
     fn append(&mut self, at: u64, text: &str) -> Result<(), StoreError>;
 
+    /// Whether the lock that was taken is still ours; nothing if none was.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`] if it is not; others if it cannot be found out.
+    fn confirm(&mut self) -> Result<(), StoreError> {
+        Ok(())
+    }
+
     /// Puts a snapshot in place of the one that is there, together with the journal that follows it,
     /// and takes the journal before it away. At every instant one look tells which journal counts.
     ///

@@ -102,6 +102,10 @@ impl Backend for Split {
         Ok(torn)
     }
 
+    fn confirm(&mut self) -> Result<(), StoreError> {
+        self.remote.check()
+    }
+
     fn append(&mut self, at: u64, text: &str) -> Result<(), StoreError> {
         self.remote.check()?;
         self.journal.append(at, text)?;
@@ -113,6 +117,7 @@ impl Backend for Split {
         if self.journal.broken {
             return Err(StoreError::Broken { name: self.journal.paths.journal.to_string() });
         }
+        self.remote.check()?;
         self.since = Some(Instant::now());
         self.journal.paths.make_folder()?;
         if let Some(serial) = fold.back_up
@@ -120,17 +125,19 @@ impl Backend for Split {
         {
             archive::keep(&self.journal.paths, Some(&self.backup()), &old, serial)?;
         }
-        self.journal.prepare(fold.next)?;
-        if let Some(Mark { at, text }) = fold.mark {
-            self.journal.append(at, text)?;
-        }
-        self.remote.check()?;
+        let prepared = self.journal.prepare(fold.next)?;
+        let put = fold
+            .mark
+            .map_or(Ok(()), |Mark { at, text }| self.journal.append(at, text))
+            .and_then(|()| self.remote.check());
+        put.inspect_err(|_| self.journal.withdraw(prepared.as_ref()))?;
         self.put(fold.snapshot, fold.serial)?;
         self.since = None;
         self.journal.turn(fold.next.is_some())
     }
 
     fn drop_journal(&mut self) -> Result<(), StoreError> {
+        self.remote.check()?;
         self.since = None;
         self.journal.turn(false)
     }

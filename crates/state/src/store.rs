@@ -354,6 +354,14 @@ impl Lease {
         self.news && self.backend.is_due()
     }
 
+    /// Whether the state is still ours to write to, as far as can be known.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`] if the lock was lost; others if it cannot be found out.
+    pub fn confirm(&mut self) -> Result<(), StoreError> {
+        self.backend.confirm()
+    }
+
     /// Folds the journal into the snapshot and returns its serial, which grows when the content
     /// changed. Calls in doubt stay in a journal.
     ///

@@ -201,6 +201,13 @@ impl Backend for PgBackend {
         Ok(is_torn.then(|| format!("{} ({})", self.place.name(), self.place.common.tables.torn)))
     }
 
+    fn confirm(&mut self) -> Result<(), StoreError> {
+        let Some(key) = self.hold.key else { return Ok(()) };
+        self.run("look at the lock of", async move |call: Call| {
+            lock::confirm(&call.session, key).await
+        })
+    }
+
     fn append(&mut self, at: u64, text: &str) -> Result<(), StoreError> {
         if text.is_empty() {
             return Ok(());

@@ -34,6 +34,15 @@ pub(crate) fn is_held(parameter: &str) -> String {
     )
 }
 
+/// Finds out whether this session holds it still.
+pub(crate) async fn confirm(session: &Session, key: i64) -> Result<(), Trouble> {
+    let sql = format!("SELECT {}", is_held("$1"));
+    match session.row(&sql, &[(&key, Type::INT8)]).await?.is_some_and(|it| it.get(0)) {
+        true => Ok(()),
+        false => Err(Trouble::Fenced("The session does not hold it any more.".into())),
+    }
+}
+
 /// What trying gave.
 pub(crate) enum Tried {
     /// It is ours. With its key, and who held it last and did not give it back.

@@ -17,7 +17,9 @@ pub(crate) fn workspace(context: &Context, args: &WorkspaceArgs) -> Result<i32, 
         context.ui.say(&here);
         return Ok(0);
     }
-    let module = load::load(&mut load::read_folder).root().cloned();
+    let loaded = load::load(&mut load::read_folder);
+    context.ui.show_from(&loaded.sources);
+    let module = loaded.root().cloned();
     let home = context.home_of(module.as_deref())?;
     let names = home.workspaces()?;
     match &args.verb {

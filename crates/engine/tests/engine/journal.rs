@@ -284,3 +284,55 @@ async fn local_objects_are_written_together() {
     lab.options.mode = PlanMode::Destroy;
     lab.good(&text).await;
 }
+
+/// A journal that somebody takes over while the process sleeps, or nobody does.
+struct Napping {
+    lease: Lease,
+    taken: bool,
+    asked: Arc<std::sync::atomic::AtomicUsize>,
+}
+
+impl Journal for Napping {
+    fn append(&mut self, events: &[Event]) -> Result<(), StoreError> {
+        self.lease.append(events)
+    }
+
+    fn checkpoint(&mut self, state: &State) -> Result<(), StoreError> {
+        self.lease.checkpoint(state).map(drop)
+    }
+
+    fn confirm(&mut self) -> Result<(), StoreError> {
+        self.asked.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        match self.taken {
+            true => Err(StoreError::Fenced { name: "the state".into(), detail: "Taken.".into() }),
+            false => Ok(()),
+        }
+    }
+}
+
+/// What a call has in hand while its process is stopped is not done if the lock is lost by then.
+#[tokio::test(start_paused = true)]
+async fn a_call_that_was_slept_through_goes_on_only_under_the_lock() {
+    for (taken, made) in [(true, 0), (false, 1)] {
+        let mut lab = Lab::new();
+        lab.cloud.act("create t0", [Act::Slow(Duration::from_millis(50))]);
+        let text = things("lab_thing", 1);
+        let ready = lab.plan(&text).await.unwrap();
+        let asked = Arc::new(std::sync::atomic::AtomicUsize::new(0));
+        let napping = |lease| -> Box<dyn Journal + Send> {
+            Box::new(Napping { lease, taken, asked: asked.clone() })
+        };
+        let (applied, ()) = tokio::join!(ready.apply_to(napping), async {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            // Nothing else runs meanwhile, as if the process were stopped.
+            std::thread::sleep(Duration::from_millis(700));
+        });
+        assert!(asked.load(std::sync::atomic::Ordering::Relaxed) > 0, "the journal is asked");
+        assert_eq!(lab.cloud.get().objects.len(), made, "taken over: {taken}");
+        assert_eq!((applied.in_doubt, applied.summary.added), (1 - made, made));
+        let told = told(&applied.diagnostics);
+        assert_eq!(told.contains("The lock was lost"), taken, "{told}");
+        lab.good(&text).await;
+        assert_eq!(lab.cloud.get().objects.len(), 1);
+    }
+}

@@ -124,10 +124,16 @@ impl Journal {
     }
 
     /// Writes the journal that will follow the snapshot in the making.
-    pub(crate) fn prepare(&self, next: Option<&str>) -> Result<(), StoreError> {
-        match next {
-            Some(text) => disk::write_whole(&self.paths.next, text.as_bytes()).map(drop),
-            None => Ok(()),
+    pub(crate) fn prepare(&self, next: Option<&str>) -> Result<Option<File>, StoreError> {
+        next.map(|text| disk::write_whole(&self.paths.next, text.as_bytes())).transpose()
+    }
+
+    /// Takes away what was prepared by who finds out that the lock is lost: whoever has it may make a
+    /// snapshot of the same serial, to which it would seem to belong.
+    pub(crate) fn withdraw(&self, prepared: Option<&File>) {
+        let next = &self.paths.next;
+        if prepared.is_some_and(|it| is_at(it, next).is_ok()) {
+            let _ = disk::remove(next);
         }
     }
 

@@ -155,6 +155,10 @@ impl Backend for Files {
         Ok(torn)
     }
 
+    fn confirm(&mut self) -> Result<(), StoreError> {
+        self.check()
+    }
+
     fn append(&mut self, at: u64, text: &str) -> Result<(), StoreError> {
         self.check()?;
         self.journal.append(at, text)?;
@@ -169,6 +173,7 @@ impl Backend for Files {
         if self.journal.broken {
             return Err(StoreError::Broken { name: paths.journal.to_string() });
         }
+        self.check()?;
         paths.make_folder()?;
         // One that is left from a failed attempt may be locked by ourselves.
         disk::remove(making)?;
@@ -184,23 +189,28 @@ impl Backend for Files {
             archive::back_up(&paths, self.backup.as_deref(), serial)?;
         }
         // From here on it must be plain at every point which journal belongs to which snapshot.
-        self.journal.prepare(fold.next)?;
+        self.check()?;
+        let prepared = self.journal.prepare(fold.next)?;
         if fold.next.is_some() {
             // A file system may make the new snapshot's name outlive a power cut and that of the
             // journal which is to follow it not: doubts would be lost.
             paths.sync_folder()?;
         }
         if let Some(Mark { at, text }) = fold.mark {
-            self.journal.append(at, text)?;
+            let marked = self.journal.append(at, text);
+            marked.inspect_err(|_| self.journal.withdraw(prepared.as_ref()))?;
         }
-        self.check()?;
+        self.check().inspect_err(|_| self.journal.withdraw(prepared.as_ref()))?;
         disk::rename(making, state)?;
         self.journal.broken = true;
         paths.sync_folder()?;
+        // The journal at that path may be somebody else's by now.
+        self.check()?;
         self.journal.turn(fold.next.is_some())
     }
 
     fn drop_journal(&mut self) -> Result<(), StoreError> {
+        self.check()?;
         self.journal.turn(false)
     }
 

@@ -174,6 +174,44 @@ fn whose_lock_is_broken_writes_nothing_more() {
     assert!(!place.names().iter().any(|it| it.contains("breaking")));
 }
 
+/// A journal of doubts that it left for its next snapshot would seem to belong to one of the other's,
+/// of the same serial: both count from the same one.
+#[test]
+fn whose_lock_is_broken_folds_nothing() {
+    let seed = (0..).find(|seed| !doubts(*seed).in_doubt.is_empty()).expect("there is one");
+    for news in [true, false] {
+        let place = Place::new();
+        let Opened { mut state, mut lease, .. } = place.open();
+        let before = if news { Vec::new() } else { vec![Event::RunStarted { run: 1 }] };
+        let events = if news { life(seed, 30, &mut state.clone()) } else { before };
+        record(&mut state, &mut lease, &events);
+        let holder = locked(&place).expect("named");
+        place.store.break_lock(&holder.id).expect("broken");
+        let Opened { state: mut seen, lease: mut second, .. } = place.open();
+        record(&mut seen, &mut second, &[output("second", 1)]);
+        second.checkpoint(&seen).expect("folded");
+        record(&mut seen, &mut second, &[output("second", 2)]);
+
+        let all = |place: &Place| -> Vec<(String, Option<Vec<u8>>)> {
+            let names = place.names().into_iter();
+            names.map(|it| (it.clone(), fs::read(place.file(&it)).ok())).collect()
+        };
+        let before = all(&place);
+        assert!(matches!(lease.checkpoint(&state), Err(StoreError::Fenced { .. })), "{news}");
+        assert!(matches!(lease.confirm(), Err(StoreError::Fenced { .. })));
+        assert_eq!(all(&place), before, "{news}");
+        second.confirm().expect("ours");
+        drop((lease, second));
+        assert_eq!(content(&place.open().state), content(&seen));
+    }
+}
+
+fn doubts(seed: u64) -> State {
+    let mut state = State::default();
+    life(seed, 30, &mut state);
+    state
+}
+
 #[test]
 fn the_lock_of_another_program_is_not_broken() {
     let place = Place::new();
