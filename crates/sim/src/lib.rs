@@ -10,5 +10,7 @@ mod cloud;
 mod generate;
 mod life;
 mod rng;
+mod store;
 
 pub use life::{Totals, live};
+pub use store::{StoreTotals, live_in_store};

@@ -99,6 +99,7 @@ impl Backend for Split {
         let torn = self.journal.settle(keep, bytes)?;
         // The lock is elsewhere: a process of this machine that lost it may still have the file open.
         self.journal.renew()?;
+        self.journal.hold();
         Ok(torn)
     }
 

@@ -49,6 +49,19 @@ impl Journal {
         Ok(torn)
     }
 
+    /// Keeps the file in hand, so that it shows when somebody puts another one in its place.
+    pub(crate) fn hold(&mut self) {
+        if self.paths.journal.exists() {
+            self.file = disk::open(&self.paths.journal).ok();
+            self.end = u64::MAX;
+        }
+    }
+
+    /// Whether the journal is still the one that this process goes on with.
+    pub(crate) fn check(&self) -> Result<(), StoreError> {
+        self.file.as_ref().map_or(Ok(()), |it| is_at(it, &self.paths.journal))
+    }
+
     /// Moves the end of the journal that counts for nothing to a file of its own.
     fn set_torn_aside(&self, good: u64) -> Result<Option<String>, StoreError> {
         let Paths { journal, torn, .. } = &self.paths;
@@ -123,9 +136,21 @@ impl Journal {
         self.paths.sync_folder()
     }
 
-    /// Writes the journal that will follow the snapshot in the making.
+    /// Writes the journal that will follow the snapshot in the making, name and all: a file system may
+    /// make the new snapshot outlive a power cut and that name not, and doubts would be lost. One that
+    /// is left from a failed attempt would follow this snapshot too, so it goes.
     pub(crate) fn prepare(&self, next: Option<&str>) -> Result<Option<File>, StoreError> {
-        next.map(|text| disk::write_whole(&self.paths.next, text.as_bytes())).transpose()
+        self.check()?;
+        let prepared = match next {
+            Some(text) => Some(disk::write_whole(&self.paths.next, text.as_bytes())?),
+            None if self.paths.next.exists() => {
+                disk::remove(&self.paths.next)?;
+                None
+            }
+            None => return Ok(None),
+        };
+        self.paths.sync_folder()?;
+        Ok(prepared)
     }
 
     /// Takes away what was prepared by who finds out that the lock is lost: whoever has it may make a
@@ -141,11 +166,16 @@ impl Journal {
     pub(crate) fn turn(&mut self, prepared: bool) -> Result<(), StoreError> {
         // What was is of no more use, whatever becomes of it.
         self.broken = true;
+        // Whoever took over meanwhile has a journal of its own there.
+        self.check()?;
         self.file = None;
         match prepared {
             true => disk::rename(&self.paths.next, &self.paths.journal)?,
             false => disk::remove(&self.paths.journal)?,
         }
+        // Else the next folding could outlive a power cut that brings this journal back.
+        self.paths.sync_folder()?;
+        self.hold();
         self.broken = false;
         Ok(())
     }

@@ -152,6 +152,7 @@ impl Backend for Files {
     fn settle(&mut self, keep: Keep, bytes: u64) -> Result<Option<String>, StoreError> {
         let torn = self.journal.settle(keep, bytes)?;
         disk::remove(&self.paths().making)?;
+        self.journal.hold();
         Ok(torn)
     }
 
@@ -191,11 +192,6 @@ impl Backend for Files {
         // From here on it must be plain at every point which journal belongs to which snapshot.
         self.check()?;
         let prepared = self.journal.prepare(fold.next)?;
-        if fold.next.is_some() {
-            // A file system may make the new snapshot's name outlive a power cut and that of the
-            // journal which is to follow it not: doubts would be lost.
-            paths.sync_folder()?;
-        }
         if let Some(Mark { at, text }) = fold.mark {
             let marked = self.journal.append(at, text);
             marked.inspect_err(|_| self.journal.withdraw(prepared.as_ref()))?;
