@@ -9,5 +9,6 @@ mod drift_reports;
 mod drift_verb;
 mod examples;
 mod kills;
+mod rollback;
 mod traffic;
 mod world;
