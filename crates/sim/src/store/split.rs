@@ -50,7 +50,14 @@ impl Split {
         if inner.local() + LEASE / 2 < *expires {
             return Ok(());
         }
-        *expires = renew(inner, id)?;
+        match renew(inner, id) {
+            Ok(until) => *expires = until,
+            Err(error) => {
+                // Once lost it stays lost.
+                *expires = 0;
+                return Err(error);
+            }
+        }
         Ok(())
     }
 
@@ -68,10 +75,13 @@ impl Split {
     fn put(&mut self, snapshot: &[u8]) -> Result<(), StoreError> {
         self.world.instant(self.pid)?;
         let inner = &mut *self.world.inner();
-        if let Some((id, _)) = &self.lock {
-            renew(inner, id)?;
+        if let Some((id, expires)) = &mut self.lock {
+            renew(inner, id).inspect_err(|_| *expires = 0)?;
         }
         if self.seen.is_some_and(|it| it != inner.version) {
+            if let Some((_, expires)) = &mut self.lock {
+                *expires = 0;
+            }
             return Err(fenced("Somebody else wrote."));
         }
         let fate = inner.fate();
