@@ -433,7 +433,6 @@ fn words_of_help() {
           output        Show output values from your root module
           providers     Show the providers required for this configuration
           refresh       Update the state to match remote systems
-          rollback      Plan the way back to an older snapshot of the state, and go it
           shell         Open a shell inside a host
           show          Show the current state or a saved plan
           state         Advanced state management

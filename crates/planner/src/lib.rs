@@ -13,7 +13,6 @@ mod moves;
 mod order;
 mod orphans;
 mod refresh;
-pub mod rollback;
 mod targets;
 mod walk;
 

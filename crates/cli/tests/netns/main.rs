@@ -12,6 +12,5 @@ mod drift_verb;
 mod drifting;
 mod examples;
 mod kills;
-mod rollback;
 mod traffic;
 mod world;
