@@ -16,6 +16,9 @@ use crate::backend::Backend;
 use crate::reports::Reports;
 use crate::ui::Ui;
 
+/// What `recover` opens a state for.
+pub(crate) const RECOVER: &str = "recover";
+
 /// The process, as far as commands look at it.
 pub(crate) struct Context {
     /// The environment.
@@ -163,7 +166,10 @@ impl Context {
         loop {
             match store.open(lock) {
                 Ok(opened) => {
-                    self.recovered(&opened);
+                    // `recover` tells it itself.
+                    if operation != RECOVER {
+                        self.recovered(&opened);
+                    }
                     return Ok(opened);
                 }
                 Err(StoreError::Locked { .. }) if since.elapsed() < patience => {

@@ -429,9 +429,11 @@ fn words_of_help() {
           gitops        Follow a git repository: plan each new commit, and apply it under a policy
           graph         Generate a Graphviz graph of the steps in an operation
           import        Associate existing infrastructure with a resource
+          lock          Look at the lock on the state
           logs          Show what a host's command wrote
           output        Show output values from your root module
           providers     Show the providers required for this configuration
+          recover       Look into what an interrupted run left, and write down what came of it
           refresh       Update the state to match remote systems
           shell         Open a shell inside a host
           show          Show the current state or a saved plan

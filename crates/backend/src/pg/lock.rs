@@ -232,7 +232,7 @@ pub(crate) async fn break_it(
     id: &str,
 ) -> Result<(), Trouble> {
     let refuse =
-        |detail: String| Trouble::Refused { summary: "The lock was not broken".into(), detail };
+        |detail: String| Trouble::Refused { summary: "Failed to unlock state".into(), detail };
     let Some(holder) = holder(session, tables, name).await? else {
         return Err(refuse("Nobody holds it.".into()));
     };

@@ -124,10 +124,16 @@ pub(crate) fn private() -> fs::OpenOptions {
 pub(crate) fn create_new(path: &Utf8Path) -> Result<File, StoreError> {
     step("write", path)?;
     let made = private().read(true).create_new(true).open(path);
-    made.map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => super::journal::taken_over(path),
-        _ => failed("write", path)(error),
+    made.or_else(|error| match error.kind() {
+        // No process of ours leaves anything but a file there: whatever it is says what is wrong with it.
+        io::ErrorKind::AlreadyExists if !is_file(path) => create(path),
+        io::ErrorKind::AlreadyExists => Err(super::journal::taken_over(path)),
+        _ => Err(failed("write", path)(error)),
     })
+}
+
+fn is_file(path: &Utf8Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|it| it.is_file())
 }
 
 /// A file that is there, to go on with.
