@@ -223,7 +223,7 @@ fn locks_are_shown_and_broken() {
         assert!(error.contains("Error acquiring the state lock"), "{kind}: {error}");
         assert!(error.contains(&id), "{kind}: {error}");
         let error = place.fails(&["force-unlock", "-force", "no-such-lock"]);
-        assert!(error.contains("Failed to unlock state"), "{kind}: {error}");
+        assert!(error.contains(&id), "{kind}: whose lock it is: {error}");
         let said = place.ok(&["force-unlock", "-force", &id]);
         assert!(said.contains("has been successfully unlocked"), "{kind}: {said}");
         place.ok(&["plan", "-detailed-exitcode"]);

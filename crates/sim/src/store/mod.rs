@@ -76,8 +76,7 @@ pub fn live_in_store(seed: u64, verbose: bool) -> StoreTotals {
         }
     }
     calm(&world);
-    let totals = world.inner().totals;
-    totals
+    world.inner().totals
 }
 
 /// The process that goes on, or a new one.

@@ -146,10 +146,11 @@ impl Process {
     /// Settles what is in doubt, does so many things at most, and ends in one way or another.
     pub(crate) fn work(mut self, steps: u64) {
         // One that was parked has calls under way, and knows of them.
-        if self.step == 0 && self.state.in_doubt.keys().all(|it| it.run != self.run) {
-            if !self.settle() {
-                return self.end();
-            }
+        if self.step == 0
+            && self.state.in_doubt.keys().all(|it| it.run != self.run)
+            && !self.settle()
+        {
+            return self.end();
         }
         for _ in 0..steps {
             if self.world.is_dead(self.pid) || (self.over && !self.rolls(3)) {

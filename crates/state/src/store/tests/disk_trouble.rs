@@ -114,7 +114,7 @@ fn a_read_only_folder_is_refused_before_anything_happens() {
     lease.checkpoint(&state).expect("folded");
     drop(lease);
     remount(&folder, "remount,ro");
-    let error = store.open(Some(&LockInfo::new("t"))).map(|_| ()).err().expect("no lock");
+    let error = store.open(Some(&LockInfo::new("t"))).map(|_| ()).expect_err("no lock");
     assert!(error.to_string().starts_with("cannot lock `"), "{error}");
     let (seen, _) = store.read_only().expect("looking is fine");
     assert_eq!(content(&seen), content(&state));
