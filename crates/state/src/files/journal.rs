@@ -101,7 +101,8 @@ impl Journal {
         let file = match &mut self.file {
             Some(file) => file,
             none => {
-                self.end = u64::MAX;
+                // A new one ends at its beginning; of another one nobody knows.
+                self.end = if at == 0 { 0 } else { u64::MAX };
                 none.insert(if at == 0 { disk::create_new(path)? } else { disk::open(path)? })
             }
         };
