@@ -17,6 +17,7 @@ use nix::fcntl::{FcntlArg, fcntl};
 use nix::libc;
 
 use crate::backend::Held;
+use crate::files::disk::is_at;
 
 /// Who holds a lock, in Terraform's form.
 #[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -338,16 +339,6 @@ fn set(file: &File, kind: libc::c_int) -> io::Result<bool> {
         Ok(_) => Ok(true),
         Err(Errno::EAGAIN | Errno::EACCES) => Ok(false),
         Err(errno) => Err(errno.into()),
-    }
-}
-
-/// Whether `path` names this very file.
-fn is_at(file: &File, path: &Utf8Path) -> io::Result<bool> {
-    let ours = file.metadata()?;
-    match std::fs::metadata(path) {
-        Ok(there) => Ok((there.dev(), there.ino()) == (ours.dev(), ours.ino())),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-        Err(error) => Err(error),
     }
 }
 

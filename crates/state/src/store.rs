@@ -397,10 +397,7 @@ impl Lease {
     /// there. Tells whether it did.
     fn fold(&mut self, state: &State, header: Header, always: bool) -> Result<bool, StoreError> {
         let stamp = Stamp { lineage: &header.lineage, serial: header.serial };
-        let mut snapshot = Vec::new();
-        v4::write_to(state, stamp, &self.schemas, &mut snapshot).map_err(|source| {
-            StoreError::Io { what: "write", path: self.backend.names().state.into(), source }
-        })?;
+        let snapshot = v4::write_as(state, stamp, &self.schemas);
         let content = Some(content(&snapshot));
         if !always && content == self.content {
             return Ok(false);

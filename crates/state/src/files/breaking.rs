@@ -49,7 +49,7 @@ fn replace_state(paths: &Paths) -> Result<(), StoreError> {
     loop {
         let bytes = disk::read(&paths.state)?.unwrap_or_default();
         let before = fs::metadata(&paths.state).map_err(failed("read", &paths.state))?;
-        put_copy(paths, &bytes, &paths.state)?;
+        disk::write_copy(&paths.breaking, &bytes, &paths.state)?;
         exchange(&paths.breaking, &paths.state)?;
         let after = fs::metadata(&paths.breaking).map_err(failed("read", &paths.breaking))?;
         if (before.dev(), before.ino(), before.len()) == (after.dev(), after.ino(), after.len())
@@ -59,11 +59,6 @@ fn replace_state(paths: &Paths) -> Result<(), StoreError> {
         }
         exchange(&paths.breaking, &paths.state)?;
     }
-}
-
-fn put_copy(paths: &Paths, bytes: &[u8], like: &Utf8Path) -> Result<(), StoreError> {
-    let copy = disk::write_whole(&paths.breaking, bytes)?;
-    disk::dress_like(&copy, like).map_err(failed("write", &paths.breaking))
 }
 
 /// Lets two files swap their names at one instant.

@@ -153,6 +153,26 @@ pub(crate) fn write_whole(path: &Utf8Path, bytes: &[u8]) -> Result<File, StoreEr
     Ok(file)
 }
 
+/// Whether `path` names this very file.
+pub(crate) fn is_at(file: &File, path: &Utf8Path) -> io::Result<bool> {
+    let ours = file.metadata()?;
+    match fs::metadata(path) {
+        Ok(there) => Ok((there.dev(), there.ino()) == (ours.dev(), ours.ino())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// Writes `bytes` to `making`, to take the place of `path` and look like it.
+pub(crate) fn write_copy(
+    making: &Utf8Path,
+    bytes: &[u8],
+    path: &Utf8Path,
+) -> Result<(), StoreError> {
+    let copy = write_whole(making, bytes)?;
+    dress_like(&copy, path).map_err(failed("write", making))
+}
+
 /// Gives a file the mode, and as far as we may the owner, of the one it will replace.
 pub(crate) fn dress_like(file: &File, old: &Utf8Path) -> io::Result<()> {
     let Ok(old) = fs::metadata(old) else { return Ok(()) };

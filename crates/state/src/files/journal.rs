@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
-use std::os::unix::fs::MetadataExt;
 
 use camino::Utf8Path;
 
@@ -59,7 +58,7 @@ impl Journal {
 
     /// Whether the journal is still the one that this process goes on with.
     pub(crate) fn check(&self) -> Result<(), StoreError> {
-        self.file.as_ref().map_or(Ok(()), |it| is_at(it, &self.paths.journal))
+        self.file.as_ref().map_or(Ok(()), |it| still_at(it, &self.paths.journal))
     }
 
     /// Moves the end of the journal that counts for nothing to a file of its own.
@@ -106,7 +105,7 @@ impl Journal {
                 none.insert(if at == 0 { disk::create_new(path)? } else { disk::open(path)? })
             }
         };
-        is_at(file, path)?;
+        still_at(file, path)?;
         if self.end != at {
             cut(file, at).map_err(failed("write", path))?;
             self.end = at;
@@ -124,15 +123,14 @@ impl Journal {
         })?;
         // Once more: whoever takes our place copies the journal first, so that the copy holds what we
         // wrote, or we learn now that it does not.
-        is_at(file, path)
+        still_at(file, path)
     }
 
     /// Puts a copy in its place, so that what a process that lost its lock still writes goes nowhere.
     pub(crate) fn renew(&self) -> Result<(), StoreError> {
         let Paths { journal, breaking, .. } = &self.paths;
         let Some(bytes) = disk::read(journal)? else { return Ok(()) };
-        let copy = disk::write_whole(breaking, &bytes)?;
-        disk::dress_like(&copy, journal).map_err(failed("write", breaking))?;
+        disk::write_copy(breaking, &bytes, journal)?;
         disk::rename(breaking, journal)?;
         self.paths.sync_folder()
     }
@@ -158,7 +156,7 @@ impl Journal {
     /// snapshot of the same serial, to which it would seem to belong.
     pub(crate) fn withdraw(&self, prepared: Option<&File>) {
         let next = &self.paths.next;
-        if prepared.is_some_and(|it| is_at(it, next).is_ok()) {
+        if prepared.is_some_and(|it| still_at(it, next).is_ok()) {
             let _ = disk::remove(next);
         }
     }
@@ -183,16 +181,9 @@ impl Journal {
 }
 
 /// Whether the path still names the file: else somebody else took over.
-fn is_at(file: &File, path: &Utf8Path) -> Result<(), StoreError> {
-    let same = || -> io::Result<bool> {
-        let ours = file.metadata()?;
-        match std::fs::metadata(path) {
-            Ok(there) => Ok((there.dev(), there.ino()) == (ours.dev(), ours.ino())),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(error),
-        }
-    };
-    if same().map_err(failed("look at", path))? { Ok(()) } else { Err(taken_over(path)) }
+fn still_at(file: &File, path: &Utf8Path) -> Result<(), StoreError> {
+    let same = disk::is_at(file, path).map_err(failed("look at", path))?;
+    if same { Ok(()) } else { Err(taken_over(path)) }
 }
 
 pub(crate) fn taken_over(path: &Utf8Path) -> StoreError {

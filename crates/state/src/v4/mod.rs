@@ -9,7 +9,7 @@ mod write;
 
 pub use closure::with_all_needs;
 pub use read::read;
-pub use write::{Stamp, write, write_to};
+pub use write::{Stamp, write, write_as};
 
 /// Why a state file cannot be used.
 #[derive(Clone, Debug, thiserror::Error, PartialEq, Eq)]

@@ -1,7 +1,6 @@
 //! A state into a state file, piece by piece.
 
 use std::fmt::Write as _;
-use std::io;
 use std::sync::Arc;
 
 use base64::Engine;
@@ -21,9 +20,6 @@ use super::indent::{indent, line};
 /// Version of Terraform whose files these are.
 const TERRAFORM_VERSION: &str = "1.11.4";
 
-/// Written out whenever this much has come together.
-const PAGE_BYTES: usize = 64 * 1024;
-
 /// What tells one snapshot from another.
 #[derive(Clone, Copy, Debug)]
 pub struct Stamp<'a> {
@@ -35,20 +31,12 @@ pub struct Stamp<'a> {
 
 /// The state file, as Terraform 1.11 writes it. Calls in doubt have no place in it.
 pub fn write(state: &State, schemas: &Schemas) -> Vec<u8> {
-    let mut out = Vec::new();
-    let stamp = Stamp { lineage: &state.lineage, serial: state.serial };
-    write_to(state, stamp, schemas, &mut out).expect("memory takes everything");
-    out
+    write_as(state, Stamp { lineage: &state.lineage, serial: state.serial }, schemas)
 }
 
-/// The same, without holding all of it, and under another lineage and serial.
-pub fn write_to(
-    state: &State,
-    stamp: Stamp<'_>,
-    schemas: &Schemas,
-    to: &mut dyn io::Write,
-) -> io::Result<()> {
-    let mut out = String::with_capacity(PAGE_BYTES + PAGE_BYTES / 4);
+/// The same, under another lineage and serial.
+pub fn write_as(state: &State, stamp: Stamp<'_>, schemas: &Schemas) -> Vec<u8> {
+    let mut out = String::new();
     let mut scratch = String::new();
     let _ = write!(
         out,
@@ -71,7 +59,7 @@ pub fn write_to(
     let closure = Closure::new(&needs);
     for (i, group) in groups.iter().enumerate() {
         separate(i, 2, &mut out);
-        group.write(schemas, &closure, &mut scratch, &mut out, to)?;
+        group.write(schemas, &closure, &mut scratch, &mut out);
     }
     out.push_str(if groups.is_empty() { "],\n" } else { "\n  ],\n" });
     out.push_str("  \"check_results\": ");
@@ -79,7 +67,7 @@ pub fn write_to(
     checks(&state.checks, &mut scratch);
     indent(&scratch, 1, &mut out);
     out.push_str("\n}\n");
-    to.write_all(out.as_bytes())
+    out.into_bytes()
 }
 
 fn separate(index: usize, depth: usize, out: &mut String) {
@@ -162,8 +150,7 @@ impl Group<'_> {
         closure: &Closure<'_>,
         scratch: &mut String,
         out: &mut String,
-        to: &mut dyn io::Write,
-    ) -> io::Result<()> {
+    ) {
         out.push_str("{\n");
         let mut field = |name: &str, text: &str| {
             out.push_str("      \"");
@@ -194,13 +181,8 @@ impl Group<'_> {
                     (&object.needs, dependencies(&object.needs, closure, mode))
                 }));
             instance(key, object, ty, &leaning.1, scratch, out);
-            if out.len() >= PAGE_BYTES {
-                to.write_all(out.as_bytes())?;
-                out.clear();
-            }
         }
         out.push_str("\n      ]\n    }");
-        Ok(())
     }
 }
 
