@@ -339,19 +339,7 @@ pub(crate) struct LockArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum LockVerb {
     /// Show whether somebody holds it, and who
-    Status(LockStatusArgs),
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct LockStatusArgs {
-    /// Print as JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-    /// Path to the state file
-    #[arg(long, value_name = "PATH")]
-    pub(crate) state: Option<String>,
-    #[command(flatten)]
-    pub(crate) view: ViewFlags,
+    Status(StateLookArgs),
 }
 
 #[derive(Args, Debug)]
@@ -524,7 +512,7 @@ pub(crate) struct StateArgs {
 #[derive(Debug, Subcommand)]
 pub(crate) enum StateVerb {
     /// Show who changed the state, when, and what came of it
-    History(StateHistoryArgs),
+    History(StateLookArgs),
     /// List resources in the state
     List(StateListArgs),
     /// Move an item in the state
@@ -540,23 +528,12 @@ pub(crate) enum StateVerb {
     /// Replace provider in the state
     ReplaceProvider(StateReplaceProviderArgs),
     /// Check everything that is kept of the state
-    Verify(StateVerifyArgs),
+    Verify(StateLookArgs),
 }
 
+/// Which state is looked at, and how that is told.
 #[derive(Args, Debug)]
-pub(crate) struct StateVerifyArgs {
-    /// Print as JSON
-    #[arg(long)]
-    pub(crate) json: bool,
-    /// Path to the state file
-    #[arg(long, value_name = "PATH")]
-    pub(crate) state: Option<String>,
-    #[command(flatten)]
-    pub(crate) view: ViewFlags,
-}
-
-#[derive(Args, Debug)]
-pub(crate) struct StateHistoryArgs {
+pub(crate) struct StateLookArgs {
     /// Print as JSON
     #[arg(long)]
     pub(crate) json: bool,

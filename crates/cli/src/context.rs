@@ -8,16 +8,13 @@ use plumb_diag::{Diagnostic, Diagnostics};
 use plumb_engine::{Engine, Interrupt};
 use plumb_model::schema::Schemas;
 use plumb_provider::{Edge, Provider};
-use plumb_state::backend::Place;
+use plumb_state::seal::Sealer;
 use plumb_state::{Backup, LockInfo, Opened, Store, StoreError};
 
 use crate::args::{BackupFlags, StateFlags};
-use crate::backend::Backend;
+use crate::backend::{Backend, Home};
 use crate::reports::Reports;
 use crate::ui::Ui;
-
-/// What `recover` opens a state for.
-pub(crate) const RECOVER: &str = "recover";
 
 /// The process, as far as commands look at it.
 pub(crate) struct Context {
@@ -118,10 +115,16 @@ impl Context {
         Ok(Store::new(place, schemas).sealed_by(backend.sealer.clone()))
     }
 
-    /// The store at a place, sealed as the configuration in this folder says.
-    pub(crate) fn store_at(&self, place: Arc<dyn Place>) -> Result<Store, Diagnostics> {
-        let sealer = crate::encryption::sealer_here(self)?;
-        Ok(Store::new(place, self.schemas()).sealed_by(sealer))
+    /// The store of a workspace, whichever is in use.
+    pub(crate) fn store_in(
+        &self,
+        home: &Home,
+        workspace: &str,
+        sealer: &Arc<Sealer>,
+    ) -> Result<Store, Diagnostics> {
+        let (home, sealer) = (home.clone(), sealer.clone());
+        let backend = Backend { home, workspace: workspace.into(), sealer };
+        self.store(&backend, &BackupFlags::default(), self.schemas())
     }
 
     /// Opens a state under the lock, waiting for it as long as the options say.
@@ -131,7 +134,7 @@ impl Context {
         flags: &StateFlags,
         operation: &str,
     ) -> Result<Opened, Diagnostics> {
-        self.open_while(&|| true, store, flags, operation)
+        self.open_while(&|| true, store, flags, operation).inspect(|it| self.recovered(it))
     }
 
     /// The same, not waiting any longer once it is interrupted.
@@ -143,6 +146,17 @@ impl Context {
         operation: &str,
     ) -> Result<Opened, Diagnostics> {
         self.open_while(&|| interrupt.level() == 0, store, flags, operation)
+            .inspect(|it| self.recovered(it))
+    }
+
+    /// The same for who tells by itself what the last run left to do.
+    pub(crate) fn open_silently(
+        &self,
+        store: &Store,
+        flags: &StateFlags,
+        operation: &str,
+    ) -> Result<Opened, Diagnostics> {
+        self.open_while(&|| true, store, flags, operation)
     }
 
     fn open_while(
@@ -165,13 +179,7 @@ impl Context {
         let mut said = false;
         loop {
             match store.open(lock) {
-                Ok(opened) => {
-                    // `recover` tells it itself.
-                    if operation != RECOVER {
-                        self.recovered(&opened);
-                    }
-                    return Ok(opened);
-                }
+                Ok(opened) => return Ok(opened),
                 Err(StoreError::Locked { .. }) if since.elapsed() < patience => {
                     if !std::mem::replace(&mut said, true) {
                         self.ui.say("Acquiring state lock. This may take a few moments...");

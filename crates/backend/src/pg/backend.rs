@@ -2,7 +2,6 @@
 //! connection lives.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use plumb_state::backend::{Attempt, Backend, Fold, Held, Keep, Names, Place, Stored};
 use plumb_state::{LockInfo, StoreError};
@@ -13,11 +12,8 @@ use super::rows::{self, At, Hold};
 use super::session::Session;
 use super::tables;
 use super::trouble::Trouble;
-use super::{Common, Where};
+use super::{Common, Where, wait};
 use crate::worker::Worker;
-
-/// Longer than the server itself lets any statement take.
-const PATIENCE: Duration = Duration::from_secs(120);
 
 /// A connection to one state.
 pub(crate) struct PgBackend {
@@ -76,7 +72,7 @@ impl PgBackend {
                 name: self.place.workspace.clone(),
                 hold: self.hold.clone(),
             };
-            self.wait(work(call))
+            wait(&self.worker, work(call))
         });
         result.map_err(|trouble| {
             let trouble = match trouble {
@@ -106,28 +102,9 @@ impl PgBackend {
             }
         }
         let common = self.place.common.clone();
-        let session = self.wait(async move {
-            let session = common.dial.connect().await?;
-            session.prepare().await?;
-            Ok(Arc::new(session))
-        })?;
+        let session = wait(&self.worker, async move { common.connect().await.map(Arc::new) })?;
         self.session = Some(session.clone());
         Ok(session)
-    }
-
-    fn wait<T, F>(&self, work: F) -> Result<T, Trouble>
-    where
-        T: Send + 'static,
-        F: Future<Output = Result<T, Trouble>> + Send + 'static,
-    {
-        let answer = self.worker.run(async {
-            tokio::time::timeout(PATIENCE, work).await.unwrap_or_else(|_| {
-                let text = format!("no answer within {} s", PATIENCE.as_secs());
-                Err(Trouble::Lost(text))
-            })
-        });
-        // A bug; whatever the connection was in the middle of, it cannot be used.
-        answer.unwrap_or_else(|error| Err(Trouble::Lost(error.to_string())))
     }
 }
 

@@ -68,7 +68,31 @@ struct Where {
     workspace: String,
 }
 
+/// Longer than the server itself lets any statement take.
 const PATIENCE: Duration = Duration::from_secs(120);
+
+impl Common {
+    /// A session that is ready for work.
+    async fn connect(&self) -> Result<Session, Trouble> {
+        let session = self.dial.connect().await?;
+        session.prepare().await?;
+        Ok(session)
+    }
+}
+
+/// Waits for what is done on `worker`, not for ever.
+fn wait<T, F>(worker: &Worker, work: F) -> Result<T, Trouble>
+where
+    T: Send + 'static,
+    F: Future<Output = Result<T, Trouble>> + Send + 'static,
+{
+    let answer = worker.run(async {
+        let late = || Trouble::Lost(format!("no answer within {} s", PATIENCE.as_secs()));
+        tokio::time::timeout(PATIENCE, work).await.unwrap_or_else(|_| Err(late()))
+    });
+    // A bug; whatever the connection was in the middle of, it cannot be used.
+    answer.unwrap_or_else(|error| Err(Trouble::Lost(error.to_string())))
+}
 
 impl Pg {
     /// Does something on a connection of its own.
@@ -85,16 +109,11 @@ impl Pg {
         let common = self.common.clone();
         let name = common.settings.name(workspace);
         let all = async move {
-            let session = common.dial.connect().await?;
-            session.prepare().await?;
+            let session = common.connect().await?;
             work(common, session).await
         };
-        let all = async move {
-            let late = || Trouble::Lost(format!("no answer within {} s", PATIENCE.as_secs()));
-            tokio::time::timeout(PATIENCE, all).await.unwrap_or_else(|_| Err(late()))
-        };
-        let answer = Worker::start().and_then(|worker| worker.run(all));
-        let answer = answer.unwrap_or_else(|error| Err(Trouble::Lost(error.to_string())));
+        let worker = Worker::start().map_err(|error| Trouble::Lost(error.to_string()));
+        let answer = worker.and_then(|worker| wait(&worker, all));
         answer.map_err(|trouble| trouble.told(what, &name))
     }
 }

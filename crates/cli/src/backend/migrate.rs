@@ -2,12 +2,13 @@
 
 use plumb_diag::{Diagnostic, Diagnostics};
 use plumb_lang::config::Module;
-use plumb_state::{Backup, Opened, Store};
+use plumb_state::{Opened, Store};
 
 use super::setting::{located, overrides};
 use super::{Home, Local, Record, configure, given};
 use crate::args::{InitArgs, StateFlags};
 use crate::context::{Context, store_error};
+use crate::encryption;
 
 fn error(summary: &str, detail: impl Into<String>) -> Diagnostics {
     vec![Diagnostic::error(summary, detail)]
@@ -128,19 +129,15 @@ fn agreed(context: &Context, args: &InitArgs, question: &str) -> Result<bool, Di
     }
 }
 
-fn store(context: &Context, home: &Home, workspace: &str) -> Result<Store, Diagnostics> {
-    let place = home.place(workspace, Backup::Beside).map_err(|it| vec![store_error(&it)])?;
-    context.store_at(place)
-}
-
 /// The workspaces of a home; `default` alone where there are no others.
 fn workspaces(home: &Home) -> Vec<String> {
     home.workspaces().unwrap_or_else(|_| vec!["default".to_owned()])
 }
 
 fn has_something(context: &Context, home: &Home) -> Result<bool, Diagnostics> {
+    let sealer = encryption::sealer_here(context)?;
     for workspace in workspaces(home) {
-        let read = store(context, home, &workspace)?.read_only();
+        let read = context.store_in(home, &workspace, &sealer)?.read_only();
         let (state, _) = read.map_err(|it| vec![store_error(&it)])?;
         if !state.is_empty() || !state.in_doubt.is_empty() {
             return Ok(true);
@@ -152,7 +149,8 @@ fn has_something(context: &Context, home: &Home) -> Result<bool, Diagnostics> {
 /// Copies the states of all workspaces, each under the locks of both sides.
 fn copy(context: &Context, args: &InitArgs, from: &Home, to: &Home) -> Result<(), Diagnostics> {
     let mut names = workspaces(from);
-    if to.workspaces().is_err() && names.len() > 1 {
+    let one_only = to.workspaces().is_err();
+    if one_only && names.len() > 1 {
         // Only one fits: that which is in use.
         let here = context.workspace().to_string();
         context.ui.say(&format!(
@@ -160,9 +158,11 @@ fn copy(context: &Context, args: &InitArgs, from: &Home, to: &Home) -> Result<()
         ));
         names = vec![here];
     }
+    let sealer = encryption::sealer_here(context)?;
     for name in &names {
-        let target = if to.workspaces().is_err() { "default" } else { name };
-        one(context, args, &store(context, from, name)?, &store(context, to, target)?)?;
+        let target = if one_only { "default" } else { name };
+        let store = context.store_in(from, name, &sealer)?;
+        one(context, args, &store, &context.store_in(to, target, &sealer)?)?;
     }
     Ok(())
 }

@@ -3,11 +3,11 @@
 use plumb_diag::Diagnostics;
 use plumb_state::history::Entry;
 
-use crate::args::{BackupFlags, StateHistoryArgs};
+use crate::args::{BackupFlags, StateLookArgs};
 use crate::context::{Context, store_error};
 
 /// Shows the snapshots of the state, the newest first.
-pub(crate) fn history(context: &Context, args: &StateHistoryArgs) -> Result<i32, Diagnostics> {
+pub(crate) fn history(context: &Context, args: &StateLookArgs) -> Result<i32, Diagnostics> {
     let store = super::state::store_of(context, args.state.as_deref(), &BackupFlags::default())?;
     let entries = store.history().map_err(|it| vec![store_error(&it)])?;
     if args.json {

@@ -5,12 +5,12 @@ use plumb_state::backend::Held;
 use serde_json::{Value as Json, json};
 
 use super::state::store_of;
-use crate::args::{BackupFlags, ForceUnlockArgs, LockStatusArgs};
+use crate::args::{BackupFlags, ForceUnlockArgs, StateLookArgs};
 use crate::context::{Context, store_error};
 
 /// Whether somebody holds the lock, who, and whether that process still lives as far as this machine can
 /// tell. Exit code 0: free; 2: held; 1: nobody can tell.
-pub(crate) fn status(context: &Context, args: &LockStatusArgs) -> Result<i32, Diagnostics> {
+pub(crate) fn status(context: &Context, args: &StateLookArgs) -> Result<i32, Diagnostics> {
     let store = store_of(context, args.state.as_deref(), &BackupFlags::default())?;
     let held = store.held().map_err(|it| vec![store_error(&it)])?;
     let code = match &held {

@@ -13,7 +13,7 @@ use serde_json::json;
 
 use crate::INTERRUPTED;
 use crate::args::{PlanFlags, RecoverArgs};
-use crate::context::{Context, RECOVER, store_error};
+use crate::context::{Context, store_error};
 use crate::planning::{self, Asked};
 use crate::screen::Screen;
 use crate::variables::Typed;
@@ -48,7 +48,7 @@ pub(crate) async fn recover(
     prepared.options.skip_refresh = true;
     let engine = context.engine(args.parallelism);
     let store = context.store(&prepared.backend, &args.backup, engine.schemas().clone())?;
-    let opened = context.open(&store, &args.state, RECOVER)?;
+    let opened = context.open_silently(&store, &args.state, "recover")?;
     let Opened { mut state, mut lease, recovery } = opened;
     let intents: BTreeMap<Token, _> =
         state.in_doubt.iter().map(|(token, it)| (*token, it.action.clone())).collect();

@@ -10,7 +10,7 @@ use plumb_state::Store;
 use serde_json::json;
 
 use super::state::store_of;
-use crate::args::{BackupFlags, StateVerifyArgs};
+use crate::args::{BackupFlags, StateLookArgs};
 use crate::context::{Context, store_error};
 
 /// One thing that was looked at.
@@ -23,7 +23,7 @@ struct Finding {
 }
 
 /// Looks at snapshot, journal and what was put away. Exit code 1 if something is wrong.
-pub(crate) fn verify(context: &Context, args: &StateVerifyArgs) -> Result<i32, Diagnostics> {
+pub(crate) fn verify(context: &Context, args: &StateLookArgs) -> Result<i32, Diagnostics> {
     let store = store_of(context, args.state.as_deref(), &BackupFlags::default())?;
     let findings = look(&store, &context.schemas());
     let failed = findings.iter().any(|it| it.wrong.is_some() && !it.warning);

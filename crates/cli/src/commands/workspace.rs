@@ -4,12 +4,12 @@ use std::io;
 
 use plumb_diag::{Diagnostic, Diagnostics};
 use plumb_model::state::State;
-use plumb_state::{Backup, LockInfo, Opened, Store};
+use plumb_state::{LockInfo, Opened};
 
 use crate::args::{WorkspaceArgs, WorkspaceNameArgs, WorkspaceVerb};
 use crate::backend::Home;
 use crate::context::{Context, store_error};
-use crate::load;
+use crate::{encryption, load};
 
 pub(crate) fn workspace(context: &Context, args: &WorkspaceArgs) -> Result<i32, Diagnostics> {
     let here = context.workspace();
@@ -86,7 +86,7 @@ fn make(context: &Context, home: &Home, args: &WorkspaceNameArgs) -> Result<(), 
         }
         Home::Remote(_) => {
             // A workspace is there once it has a state.
-            let store = place(context, home, name)?;
+            let store = context.store_in(home, name, &encryption::sealer_here(context)?)?;
             let info = LockInfo::new("workspace-new");
             let Opened { state, mut lease, .. } =
                 store.open(Some(&info)).map_err(|it| vec![store_error(&it)])?;
@@ -113,11 +113,6 @@ fn select(context: &Context, name: &str) -> Result<(), Diagnostics> {
         .map_err(|it| trouble("select the workspace", &it))
 }
 
-fn place(context: &Context, home: &Home, name: &str) -> Result<Store, Diagnostics> {
-    let place = home.place(name, Backup::Beside).map_err(|it| vec![store_error(&it)])?;
-    context.store_at(place)
-}
-
 fn delete(
     context: &Context,
     home: &Home,
@@ -141,7 +136,7 @@ fn delete(
              and try again.",
         );
     }
-    let store = place(context, home, name)?;
+    let store = context.store_in(home, name, &encryption::sealer_here(context)?)?;
     // Nobody shall begin something there meanwhile.
     let info = LockInfo::new("workspace-delete");
     let Opened { state, lease, .. } =
