@@ -240,6 +240,14 @@ pub trait Remote: Send {
     /// others if nobody can tell whether it was written.
     fn put(&mut self, snapshot: &[u8], serial: u64) -> Result<(), StoreError>;
 
+    /// Whether the lock is still ours, asking the other side where that can be asked.
+    ///
+    /// # Errors
+    /// [`StoreError::Fenced`]
+    fn confirm(&mut self) -> Result<(), StoreError> {
+        self.check()
+    }
+
     /// Whether the lock is still ours as far as this side knows, without asking.
     ///
     /// # Errors

@@ -232,9 +232,7 @@ impl Remote for S3Remote {
     }
 
     fn put(&mut self, snapshot: &[u8], _serial: u64) -> Result<(), StoreError> {
-        // A lock that was broken just now may not have been missed yet: this asks.
-        self.renew()?;
-        self.check()?;
+        self.confirm()?;
         let seen = match self.seen.clone() {
             Some(seen) => seen,
             None => {
@@ -261,6 +259,12 @@ impl Remote for S3Remote {
         }
         self.lost = Some(WRITTEN.into());
         Err(self.fenced(WRITTEN.into()))
+    }
+
+    fn confirm(&mut self) -> Result<(), StoreError> {
+        // One that was broken just now may not have been missed yet: this asks.
+        self.renew()?;
+        self.check()
     }
 
     fn check(&mut self) -> Result<(), StoreError> {
