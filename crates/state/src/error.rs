@@ -33,7 +33,7 @@ pub enum StoreError {
         source: io::Error,
     },
     /// The snapshot cannot be used.
-    #[error("cannot use the state `{name}`")]
+    #[error("cannot use the state file `{name}`")]
     Snapshot {
         /// Which.
         name: String,

@@ -398,5 +398,5 @@ fn damage_is_explained() {
 
     let place = interrupted();
     fs::write(place.file("terraform.tfstate"), "{\"version\": 4, \"ter").expect("written");
-    expect!["cannot use the state `DIR/terraform.tfstate`: Nothing was changed. `DIR/terraform.tfstate.backup` holds the state before the last run, if there is one."].assert_eq(&place.refused());
+    expect!["cannot use the state file `DIR/terraform.tfstate`: Nothing was changed. `DIR/terraform.tfstate.backup` holds the state before the last run, if there is one."].assert_eq(&place.refused());
 }
