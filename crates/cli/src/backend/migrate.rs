@@ -4,7 +4,7 @@ use plumb_diag::{Diagnostic, Diagnostics};
 use plumb_lang::config::Module;
 use plumb_state::{Opened, Store};
 
-use super::setting::{located, overrides};
+use super::setting::overrides;
 use super::{Home, Local, Record, configure, given};
 use crate::args::{InitArgs, StateFlags};
 use crate::context::{Context, store_error};
@@ -55,7 +55,7 @@ pub(crate) fn initialize(
         // What was typed the first time is not typed again.
         new.config = old.config.clone();
     }
-    let home = configure(context, kind, &new.config).map_err(|it| located(it, block))?;
+    let home = configure(context, kind, &new.config).map_err(|it| it.in_block(block))?;
     match &old {
         Some(old) if old.kind == kind && old.config == new.config => {}
         Some(old) => change(context, args, old, &home)?,
@@ -88,7 +88,7 @@ fn change(context: &Context, args: &InitArgs, old: &Record, new: &Home) -> Resul
              to the state, use \"plumb init -reconfigure\".",
         ));
     }
-    let from = configure(context, &old.kind, &old.config)?;
+    let from = configure(context, &old.kind, &old.config).map_err(|it| it.nowhere())?;
     let question = format!(
         "Do you want to copy existing state to the new backend?\n  The states are now in the backend \
          {:?}. They can be copied to the new one; the old ones stay.\n  Enter \"yes\" to copy and \

@@ -161,36 +161,36 @@ impl Context {
             };
         };
         let given = given(block)?;
-        let at = |found: Diagnostics| -> Diagnostics {
-            found
-                .into_iter()
-                .map(|it| if it.span.is_some() { it } else { it.at(block.span) })
-                .collect()
+        let understood =
+            |config: &Config| configure(self, &block.kind, config).map_err(|it| it.in_block(block));
+        let uninitialized = |reason: String| -> Result<Home, Diagnostics> {
+            Err(uninitialized(&reason).into_iter().map(|it| it.at(block.span)).collect())
         };
         if &*block.kind == "local" {
             // Nothing has to be set up for files, so that nothing has to be initialized.
-            return configure(self, "local", &given).map_err(at);
+            return understood(&given);
         }
         match record {
-            Some(it) if it.kind == *block.kind && it.agrees(&given) => {
-                configure(self, &block.kind, &it.config).map_err(at)
-            }
+            Some(it) if it.kind == *block.kind && it.agrees(&given) => understood(&it.config),
             Some(it) if it.kind == *block.kind => {
-                Err(at(uninitialized("Backend configuration block has changed")))
+                uninitialized("Backend configuration block has changed".into())
             }
-            Some(it) if it.kind != "local" => Err(at(uninitialized(&format!(
+            Some(it) if it.kind != "local" => uninitialized(format!(
                 "Backend type changed from {:?} to {:?}",
                 it.kind, &*block.kind
-            )))),
+            )),
             _ => {
                 // What could never be initialized is said at once.
-                if !plumb_backend::KINDS.contains(&&*block.kind) {
-                    configure(self, &block.kind, &given).map_err(at)?;
+                if let Err(mistakes) = configure(self, &block.kind, &given) {
+                    let mistakes = mistakes.of(&given);
+                    if !mistakes.is_empty() {
+                        return Err(mistakes.in_block(block));
+                    }
                 }
-                Err(at(uninitialized(&format!(
+                uninitialized(format!(
                     "Initial configuration of the requested backend {:?}",
                     &*block.kind
-                ))))
+                ))
             }
         }
     }

@@ -81,28 +81,54 @@ pub(crate) fn overrides(context: &Context, typed: &[String]) -> Result<Config, D
     Ok(config)
 }
 
-/// Understands a configuration. Diagnostics are without a place.
-pub(crate) fn configure(
-    context: &Context,
-    kind: &str,
-    config: &Config,
-) -> Result<Home, Diagnostics> {
+/// Understands a configuration.
+pub(crate) fn configure(context: &Context, kind: &str, config: &Config) -> Result<Home, Mistakes> {
     if kind == "local" {
         return local(config).map(Home::Local);
     }
     let folder = camino::Utf8PathBuf::from(context.data_dir()).join("plumb");
     let setting =
         Setting { config: config.clone(), env: context.env.clone(), folder: folder.clone() };
-    let configured = plumb_backend::configure(kind, &setting)
-        .map_err(|mistakes| mistakes.into_iter().map(diagnostic).collect::<Vec<_>>())?;
+    let configured = plumb_backend::configure(kind, &setting).map_err(Mistakes)?;
     Ok(Home::Remote(Remote { kind: kind.to_owned(), config: config.clone(), configured, folder }))
 }
 
-fn diagnostic(mistake: Mistake) -> Diagnostic {
-    Diagnostic::error(mistake.summary, mistake.detail)
+/// What is wrong with a configuration.
+#[derive(Debug)]
+pub(crate) struct Mistakes(Vec<Mistake>);
+
+impl Mistakes {
+    /// Where no block is at fault.
+    pub(crate) fn nowhere(self) -> Diagnostics {
+        self.0.into_iter().map(|it| Diagnostic::error(it.summary, it.detail)).collect()
+    }
+
+    /// At the arguments of a block, or at its header where it lacks them.
+    pub(crate) fn in_block(self, block: &Block) -> Diagnostics {
+        let span = |it: &Mistake| {
+            let argument = it.argument.as_deref()?;
+            block.body.attributes().find(|it| *it.name.text == *argument).map(|it| it.name.span)
+        };
+        let place = |it: Mistake| {
+            let span = span(&it).unwrap_or(block.span);
+            Diagnostic::error(it.summary, it.detail).at(span)
+        };
+        self.0.into_iter().map(place).collect()
+    }
+
+    /// Those that stay whatever is given besides `config`.
+    pub(crate) fn of(self, config: &Config) -> Mistakes {
+        let stays = |it: &Mistake| it.argument.as_ref().is_none_or(|it| config.contains_key(it));
+        Mistakes(self.0.into_iter().filter(stays).collect())
+    }
+
+    /// Whether there are none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
 }
 
-fn local(config: &Config) -> Result<Local, Diagnostics> {
+fn local(config: &Config) -> Result<Local, Mistakes> {
     let mut local = Local::default();
     let mut found = Vec::new();
     for (name, value) in config {
@@ -113,26 +139,17 @@ fn local(config: &Config) -> Result<Local, Diagnostics> {
         match name.as_str() {
             "path" if !text.is_empty() => local.path = text.into(),
             "workspace_dir" if !text.is_empty() => local.folder = text.into(),
-            "path" | "workspace_dir" => {
-                let detail = format!("The argument {name:?} must not be empty.");
-                found.push(Diagnostic::error("Invalid backend configuration", detail));
-            }
-            _ => found.push(Diagnostic::error(
-                "Unsupported argument",
-                format!("An argument named {name:?} is not expected here."),
-            )),
+            "path" | "workspace_dir" => found.push(Mistake {
+                argument: Some(name.clone()),
+                summary: "Invalid backend configuration".into(),
+                detail: format!("The argument {name:?} must not be empty."),
+            }),
+            _ => found.push(Mistake {
+                argument: Some(name.clone()),
+                summary: "Unsupported argument".into(),
+                detail: format!("An argument named {name:?} is not expected here."),
+            }),
         }
     }
-    if found.is_empty() { Ok(local) } else { Err(found) }
-}
-
-/// Points mistakes at the arguments that a block has, else at its header.
-pub(crate) fn located(found: Diagnostics, block: &Block) -> Diagnostics {
-    let place = |it: Diagnostic| {
-        let attribute = (block.body.attributes())
-            .find(|attribute| it.detail.contains(&format!("{:?}", &*attribute.name.text)));
-        let span = attribute.map_or(block.span, |it| it.name.span);
-        if it.span.is_some() { it } else { it.at(span) }
-    };
-    found.into_iter().map(place).collect()
+    if found.is_empty() { Ok(local) } else { Err(Mistakes(found)) }
 }

@@ -80,7 +80,9 @@ impl SavedBackend {
             SavedBackend::Local { path, folder } => {
                 Ok(Home::Local(Local { path: path.into(), folder: folder.into() }))
             }
-            SavedBackend::Remote { kind, config } => backend::configure(context, &kind, &config),
+            SavedBackend::Remote { kind, config } => {
+                backend::configure(context, &kind, &config).map_err(|it| it.nowhere())
+            }
         }
     }
 }
