@@ -1,14 +1,14 @@
 //! One life: configurations come and go, the process dies now and then, and in the end everything
 //! is as the last configuration says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use plumb_diag::{Diagnostic, FileId};
 use plumb_executor::{Run, RunInput, Status, Work};
 use plumb_lang::config::decode_texts;
 use plumb_lang::{InputValue, Inputs, ModuleTree, Program, compile};
-use plumb_model::addr::{Addr, Mode};
+use plumb_model::addr::{Addr, Mode, ProviderAddr};
 use plumb_model::event::{Effect, Event};
 use plumb_model::plan::{Action, Plan};
 use plumb_model::question::Observations;
@@ -307,6 +307,9 @@ impl Life {
             plan: &plan,
             limits: &BTreeMap::new(),
         };
+        // What belongs to these was not looked at.
+        let unknown: BTreeSet<Arc<ProviderAddr>> =
+            providers.iter().filter(|it| !it.1.is_wholly_known()).map(|it| it.0.clone()).collect();
         let mut shadow = self.state();
         let (mut run, events) = Run::begin(input, known, seen, providers, shadow.clone());
         for event in events {
@@ -364,7 +367,12 @@ impl Life {
                 Some(reply) => {
                     self.totals.failed += u64::from(reply.refusal.is_some());
                     let warned = plan.notes.iter().any(|it| it.summary == CANNOT_WAIT);
-                    let lawful = |it| it == Refusal::NameTaken || (it == Refusal::InUse && warned);
+                    let lawful = |it| match it {
+                        Refusal::NameTaken => true,
+                        Refusal::InUse => warned,
+                        Refusal::Gone => unknown.contains(&work.provider),
+                        Refusal::Fault | Refusal::LinkBroken => false,
+                    };
                     assert!(
                         chaos || reply.refusal.is_none_or(lawful),
                         "a healthy cloud refuses {}: {:?}\n{}",
@@ -423,7 +431,13 @@ impl Life {
                 break;
             }
             assert!(round < 5, "it does not heal:\n{}", check::steps(&planned.plan));
+            let failed = self.totals.failed;
             self.apply(compiled, planned, seen, &options, false);
+            if self.totals.failed > failed {
+                // What was to follow a repair and did not is from now on what the configuration asks for.
+                self.settle(compiled, PlanMode::Normal);
+                break;
+            }
         }
         check::settled(config, &compiled.program, &self.state(), &self.cloud);
         let edited = config.edit(&mut self.rng).calm(self.cloud.lenient);

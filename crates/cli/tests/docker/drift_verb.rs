@@ -49,7 +49,7 @@ fn squeeze(world: &World) {
 
 #[test]
 fn each_class_is_told() {
-    let world = World::new("drift-verb", CONFIG);
+    let world = World::new("driftverb", CONFIG);
     world.settle();
     drift(&world, &["-detailed"]).counts(0, &[]);
     let ids = [world.id("docker_container.a"), world.id("docker_container.b")];
@@ -111,7 +111,7 @@ fn each_class_is_told() {
 
 #[test]
 fn what_is_accepted_does_not_count_until_it_expires() {
-    let world = World::new("drift-accept", CONFIG);
+    let world = World::new("driftaccept", CONFIG);
     world.settle();
     squeeze(&world);
     drift(&world, &[]).counts(2, &[("docker_container.a", "changed")]);

@@ -78,7 +78,7 @@ fn what_is_done_by_hand_is_found_and_healed() {
 /// Somebody else's container has the name: whatever it costs, it is not ours to take away.
 #[test]
 fn what_cannot_be_repaired_is_tried_a_few_times_and_told() {
-    let world = World::new("held-watch", CONFIG);
+    let world = World::new("heldwatch", CONFIG);
     world.settle();
     let mut watcher = Watcher::start(&world, &["-repair", "-retries=2"]);
     let (a, image) = (world.name("a"), crate::world::busybox());

@@ -57,6 +57,7 @@ pub(crate) fn root() -> PathBuf {
 impl World {
     /// A world without files. What an earlier run left on the engine is taken away.
     pub(crate) fn empty(name: &str) -> World {
+        assert!(!name.contains('-'), "{name}: all that begins with `NAME-` is one world's");
         let world = World {
             folder: tempfile::tempdir().unwrap(),
             prefix: format!("plumb-e2e-{name}"),

@@ -184,6 +184,9 @@ impl World {
         let mut namespaces_of_it: BTreeSet<String> =
             self.processes().iter().flat_map(|it| namespaces(&it.to_string())).collect();
         namespaces_of_it.retain(|it| !own.contains(it));
+        // Kept open: the kernel gives the number of one that is gone to the next, which may be another test's.
+        let paths = self.processes().into_iter().flat_map(|it| namespace_paths(&it.to_string()));
+        let kept: Vec<fs::File> = paths.filter_map(|it| fs::File::open(it).ok()).collect();
         self.ok(&["destroy", "-auto-approve", "-no-color"]);
         eventually("all processes are gone", || self.processes().is_empty());
         // Somebody may be in them who is not known by the folder.
@@ -195,6 +198,7 @@ impl World {
             };
             !numbers.into_iter().any(|it| in_it(&it))
         });
+        drop(kept);
         let left: Vec<String> = fs::read_dir(self.path().join(".plumb/netns"))
             .unwrap()
             .map(|it| it.unwrap().file_name().to_string_lossy().into_owned())
@@ -213,11 +217,17 @@ pub(crate) fn another(world: &World, main: &str) -> World {
     World::new(world.user(), &format!("{provider}{main}"))
 }
 
+/// Where a process's namespaces are to be seen.
+fn namespace_paths(process: &str) -> impl Iterator<Item = String> + use<> {
+    let process = process.to_owned();
+    let kinds = ["net", "mnt", "pid", "user", "ipc", "uts"].into_iter();
+    kinds.map(move |it| format!("/proc/{process}/ns/{it}"))
+}
+
 /// The namespaces that a process is in.
 fn namespaces(process: &str) -> BTreeSet<String> {
-    let links = ["net", "mnt", "pid", "user", "ipc", "uts"].into_iter();
-    let read = |it: &str| fs::read_link(format!("/proc/{process}/ns/{it}")).ok();
-    links.filter_map(read).map(|it| it.to_string_lossy().into_owned()).collect()
+    let links = namespace_paths(process).filter_map(|it| fs::read_link(it).ok());
+    links.map(|it| it.to_string_lossy().into_owned()).collect()
 }
 
 impl Drop for World {

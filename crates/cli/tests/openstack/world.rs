@@ -35,7 +35,7 @@ pub(crate) struct Running(Child);
 
 /// Collections that a project's objects are in: service, path, key, and what names one.
 const COLLECTIONS: &[(&str, &str, &str, &str)] = &[
-    ("compute", "/servers", "servers", "name"),
+    ("compute", "/servers/detail", "servers", "name"),
     ("compute", "/os-keypairs", "keypairs", "name"),
     ("compute", "/os-server-groups", "server_groups", "name"),
     ("volumev3", "/volumes", "volumes", "name"),
@@ -66,6 +66,7 @@ pub(crate) fn root() -> PathBuf {
 impl World {
     /// A world without files. What an earlier run left in its project is taken away.
     pub(crate) fn empty(name: &str) -> World {
+        assert!(!name.contains('-'), "{name}: all that begins with `NAME-` is one world's");
         let name = format!("plumb-e2e-{name}");
         let admin = Api::admin();
         let (_, password) = rig();
@@ -323,6 +324,8 @@ impl World {
                 None => it,
             })
             .collect();
+        // Nova lists for a moment what it has deleted.
+        found.retain(|it| key != "servers" || it["status"] != "DELETED");
         // Neutron makes one for every project.
         found.retain(|it| key != "security_groups" || it["name"] != "default");
         found
@@ -332,12 +335,13 @@ impl World {
     pub(crate) fn clear(&self) {
         let delete = |service: &str, path: String| self.api.call("DELETE", service, &path, None);
         let id = |it: &Json| it["id"].as_str().unwrap_or_default().to_owned();
-        let servers = self.found("compute", "/servers", "servers");
+        let servers = self.found("compute", "/servers/detail", "servers");
         for it in &servers {
             delete("compute", format!("/servers/{}", id(it)));
         }
         let deadline = Instant::now() + Duration::from_secs(60);
-        while !servers.is_empty() && !self.found("compute", "/servers", "servers").is_empty() {
+        while !servers.is_empty() && !self.found("compute", "/servers/detail", "servers").is_empty()
+        {
             assert!(Instant::now() < deadline, "servers do not go");
             std::thread::sleep(Duration::from_millis(500));
         }
