@@ -45,7 +45,11 @@ pub(crate) enum Struck {
 
 impl Strike<'_> {
     fn start(&self) -> io::Result<Running> {
-        self.site.start(self.site.command(self.words), "struck")
+        let command = match self.scenario {
+            Scenario::StopUnlockFar => self.site.far(self.words),
+            _ => self.site.command(self.words),
+        };
+        self.site.start(command, "struck")
     }
 
     /// Starts the command and waits for the instant. None if it was through before.
@@ -88,7 +92,9 @@ pub(crate) fn strike(strike: Strike<'_>) -> io::Result<Struck> {
             }
             strike.world.doze(false);
         }
-        Scenario::Stop | Scenario::StopUnlock => return stop(&strike, running),
+        Scenario::Stop | Scenario::StopUnlock | Scenario::StopUnlockFar => {
+            return stop(&strike, running);
+        }
         Scenario::SessionEnded => {
             let Place::Database(database) = &strike.site.place else {
                 return Err(io::Error::other("there is no database to end a session of"));
@@ -132,10 +138,10 @@ pub(crate) fn strike(strike: Strike<'_>) -> io::Result<Struck> {
 /// applies; the first run, when it goes on, must find that it may not.
 fn stop(strike: &Strike<'_>, running: Running) -> io::Result<Struck> {
     let pid = running.pid();
-    kill(pid, Signal::SIGSTOP)?;
+    killpg(pid, Signal::SIGSTOP)?;
     let others = others(strike);
     let effects = strike.world.ledger().effects();
-    kill(pid, Signal::SIGCONT)?;
+    killpg(pid, Signal::SIGCONT)?;
     let ended = running.wait()?;
     let others = others?;
     strike.world.rest();

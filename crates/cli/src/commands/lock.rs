@@ -63,14 +63,17 @@ pub(crate) fn force_unlock(context: &Context, args: &ForceUnlockArgs) -> Result<
     let store = store_of(context, args.state.as_deref(), &BackupFlags::default())?;
     if !args.force {
         let question = "Do you really want to force-unlock?\n  Plumb will remove the lock on the \
-                        remote state.\n  Whoever holds it can write nothing more, but what it has \
-                        begun goes on; this should\n  only be done if it does not work any more.\n  \
-                        Only 'yes' will be accepted to confirm.";
+                        remote state.\n  Whoever holds it can write nothing more. If it runs on this \
+                        machine it is ended;\n  elsewhere what it has begun goes on: do this only if it \
+                        does not work any more.\n  Only 'yes' will be accepted to confirm.";
         if context.ui.ask(question, false).as_deref() != Some("yes") {
             return Err(vec![Diagnostic::error("force-unlock cancelled.", "")]);
         }
     }
-    store.break_lock(&args.lock_id).map_err(|it| vec![store_error(&it)])?;
+    let ended = store.break_lock(&args.lock_id).map_err(|it| vec![store_error(&it)])?;
+    if let Some(process) = ended {
+        context.ui.say(&format!("Process {}, which held it, has been ended.\n", process.pid));
+    }
     context.ui.say(
         "Plumb state has been successfully unlocked!\n\nThe state has been unlocked, and Plumb \
          commands should now be able to\nobtain a new lock on the remote state.",

@@ -148,16 +148,15 @@ impl Journal {
             }
             None => return Ok(None),
         };
-        self.paths.sync_folder()?;
+        self.paths.sync_folder().inspect_err(|_| self.withdraw(prepared.as_ref()))?;
         Ok(prepared)
     }
 
     /// Takes away what was prepared by who finds out that the lock is lost: whoever has it may make a
     /// snapshot of the same serial, to which it would seem to belong.
     pub(crate) fn withdraw(&self, prepared: Option<&File>) {
-        let next = &self.paths.next;
-        if prepared.is_some_and(|it| still_at(it, next).is_ok()) {
-            let _ = disk::remove(next);
+        if let Some(file) = prepared {
+            disk::withdraw(file, &self.paths.next);
         }
     }
 
