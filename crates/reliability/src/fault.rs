@@ -1,6 +1,6 @@
 //! Faults, struck at a running command or at the files that it left.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -192,7 +192,8 @@ fn others(strike: &Strike<'_>) -> io::Result<Others> {
         Refusal::Clean => {}
     }
     let before = world.ledger().effects();
-    for words in [&["force-unlock", "-force", &id][..], &["apply"]] {
+    // An identifier may look like a flag.
+    for words in [&["force-unlock", "-force", "--", &id][..], &["apply"]] {
         let ended = site.run(words, &format!("{}-forced", words[0]))?;
         if !ended.well() {
             let why = format!("{} did not go through: {}", words[0], ended.summary());
@@ -232,8 +233,12 @@ pub(crate) fn refusal(site: &Site, world: &World, log: &str) -> io::Result<Refus
     if world.ledger().effects() != effects {
         return Ok(Refusal::Touched(format!("it refused, but the world is another: {said}")));
     }
-    if look()? != files {
-        return Ok(Refusal::Touched(format!("it refused, but the files are others: {said}")));
+    let after = look()?;
+    let names = files.keys().chain(after.keys());
+    let others: BTreeSet<&str> =
+        names.filter(|it| files.get(*it) != after.get(*it)).map(String::as_str).collect();
+    if !others.is_empty() {
+        return Ok(Refusal::Touched(format!("it refused, but {others:?} changed: {said}")));
     }
     if !ended.said.contains("Error: ") {
         return Ok(Refusal::Touched(format!("it refused without a word: {said}")));

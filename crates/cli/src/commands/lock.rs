@@ -40,8 +40,10 @@ pub(crate) fn status(context: &Context, args: &StateLookArgs) -> Result<i32, Dia
                 };
                 context.ui.say(&format!("Process {} on {} {life}.", process.pid, process.host));
             }
+            // PostgreSQL numbers a lock by which a state is made -1.
+            let no_flag = if holder.id.starts_with('-') { "-- " } else { "" };
             context.ui.say(&format!(
-                "\nIf it does not work any more, end it, or run: plumb force-unlock {}",
+                "\nIf it does not work any more, end it, or run: plumb force-unlock {no_flag}{}",
                 holder.id
             ));
         }

@@ -126,6 +126,15 @@ impl Journal {
         still_at(file, path)
     }
 
+    /// Takes back a journal that was begun by a process which then finds that its lock is gone: it would
+    /// speak against the state that others have made meanwhile.
+    pub(crate) fn retract(&mut self) {
+        if let Some(file) = self.file.take() {
+            disk::withdraw(&file, &self.paths.journal);
+        }
+        self.broken = true;
+    }
+
     /// Puts a copy in its place, so that what a process that lost its lock still writes goes nowhere.
     pub(crate) fn renew(&self) -> Result<(), StoreError> {
         let Paths { journal, breaking, .. } = &self.paths;

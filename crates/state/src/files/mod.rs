@@ -191,7 +191,11 @@ impl Backend for Files {
         self.journal.append(at, text)?;
         // Once more behind the write: whoever breaks the lock copies the journal after that, so that
         // the copy holds what we wrote, or we learn now that it does not.
-        self.check()
+        let checked = self.check();
+        if at == 0 && checked.is_err() {
+            self.journal.retract();
+        }
+        checked
     }
 
     fn fold(&mut self, fold: Fold<'_>) -> Result<(), StoreError> {
