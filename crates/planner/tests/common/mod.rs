@@ -1,4 +1,5 @@
 //! A small world to plan and apply in.
+#![allow(dead_code, reason = "every test file uses its part")]
 #![expect(unreachable_pub, clippy::unwrap_used, reason = "a part of one test binary")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -110,6 +111,11 @@ impl Lab {
         found.extend(diagnostics);
         self.program = program;
         if found.is_empty() { Ok(()) } else { Err(found) }
+    }
+
+    /// What was compiled last.
+    pub fn program(&self) -> &Program {
+        &self.program
     }
 
     pub fn plan(&mut self, text: &str) -> Result<(Planned, Observations), Diagnostics> {
