@@ -552,3 +552,57 @@ fn a_chain_of_modules_is_drawn() {
     "#]]
     .assert_eq(&lab.ok(&["state", "list"]));
 }
+
+#[test]
+fn commands_beside_an_object() {
+    let lab = Lab::new(
+        r#"
+        variable "token" {
+          default   = "hush"
+          sensitive = true
+        }
+        resource "terraform_data" "x" {
+          input = "it"
+          provisioner "local-exec" {
+            command     = "echo $GREETING ${self.input}; pwd"
+            working_dir = "/"
+            environment = { GREETING = "hello" }
+          }
+          provisioner "local-exec" {
+            command = "echo ${var.token}"
+          }
+          provisioner "local-exec" {
+            command     = "exit 3"
+            interpreter = ["/bin/sh", "-ec"]
+          }
+        }
+        "#,
+    );
+    let ran = lab.run(&["apply", "-auto-approve", "-no-color"]);
+    assert_eq!(ran.code, 1);
+    let said: Vec<&str> = ran.out.lines().filter(|it| it.contains("local-exec")).collect();
+    expect![[r#"
+        terraform_data.x: Provisioning with 'local-exec'...
+        terraform_data.x (local-exec): Executing: ["/bin/sh" "-c" "echo $GREETING it; pwd"]
+        terraform_data.x (local-exec): hello it
+        terraform_data.x (local-exec): /
+        terraform_data.x: Provisioning with 'local-exec'...
+        terraform_data.x (local-exec): (output suppressed due to sensitive value in config)
+        terraform_data.x (local-exec): (output suppressed due to sensitive value in config)
+        terraform_data.x: Provisioning with 'local-exec'...
+        terraform_data.x (local-exec): Executing: ["/bin/sh" "-ec" "exit 3"]"#]]
+    .assert_eq(&said.join("\n"));
+    expect![[r#"
+
+        Error: local-exec provisioner error
+
+          with terraform_data.x,
+          on main.tf line 16:
+          16:           provisioner "local-exec" {
+                                                 ^
+
+        Error running command 'exit 3': exit status 3. Output: 
+    "#]]
+    .assert_eq(&ran.err);
+    assert!(lab.state().unwrap().contains("\"tainted\""));
+}

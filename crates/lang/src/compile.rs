@@ -13,7 +13,7 @@ use plumb_diag::{Diagnostic, Diagnostics, Span};
 use plumb_model::addr::{ConfigAddr, Mode, ModulePath, ProviderAddr, Resource};
 use plumb_model::schema::Schemas;
 
-use crate::config::{Condition, Module, ProviderName, Repeat, ResourceBlock};
+use crate::config::{Condition, Module, ProviderName, Repeat, ResourceBlock, When};
 use crate::eval;
 use crate::program::*;
 use crate::syntax::{Expr, Traversal};

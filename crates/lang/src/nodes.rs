@@ -2,12 +2,13 @@
 
 mod conditions;
 mod import;
+mod provision;
 mod trigger;
 mod variable;
 
 use std::sync::Arc;
 
-use plumb_diag::{Diagnostic, Diagnostics};
+use plumb_diag::{Diagnostic, Diagnostics, Span};
 use plumb_model::addr::{Addr, InstanceKey};
 use plumb_model::schema::ProviderSchema;
 use plumb_model::value::{ConvertError, Marks, Type, Value, ValueKind, convert};
@@ -15,13 +16,15 @@ use plumb_model::value::{ConvertError, Marks, Type, Value, ValueKind, convert};
 use crate::config::{Condition, Import, Output, Repeat, ResourceBlock};
 use crate::eval::{self, Constants, WhenUnknown};
 use crate::known::{Each, Instances};
-use crate::program::{ModuleId, Name, Node, NodeId, NodeKind, ProviderNode, ResourceNode};
+use crate::program::{ModuleId, Name, Node, NodeId, NodeKind, Program, ProviderNode, ResourceNode};
 use crate::scope::{Phase, Scope, World};
 use crate::syntax::{AccessStep, Body, Expr, ExprKind, StepKind};
 
 use conditions::judge;
 pub use conditions::{check, check_data, conditions};
 pub use import::import;
+pub(crate) use provision::{LOCAL_EXEC, check_provisioner, check_removed_provisioner};
+pub use provision::{LocalExec, destroy_provisioners, local_exec, provisioners};
 pub use trigger::{Trigger, replace_triggers};
 use variable::{named, variable};
 

@@ -11,6 +11,7 @@ use plumb_model::value::{Marks, Path, Step, Type, Value, convert};
 use crate::compile::call_output;
 use crate::config::{Condition, Repeat};
 use crate::eval::{self, Constants, Names, WhenUnknown};
+use crate::nodes::{check_provisioner, check_removed_provisioner};
 use crate::program::{ModuleId, Name, Node, NodeId, NodeKind, Program};
 use crate::scope::{no_count, no_each, no_self};
 use crate::suggest::suggest;
@@ -26,6 +27,11 @@ pub fn validate(program: &Program) -> Diagnostics {
     for (id, node) in program.nodes() {
         let value = validator.node(node);
         validator.values[id.0 as usize] = value;
+    }
+    for removed in program.modules.iter().flat_map(|it| &it.config.removed) {
+        for it in &removed.provisioners {
+            check_removed_provisioner(it, &mut validator.diagnostics);
+        }
     }
     // A module that is called twice has its mistakes twice.
     let mut seen = BTreeSet::new();
@@ -125,6 +131,9 @@ impl<'a> Validator<'a> {
                 conditions(&block.lifecycle.preconditions, &inside, &mut found);
                 let inside = Place { itself: Some(&one), ..inside };
                 conditions(&block.lifecycle.postconditions, &inside, &mut found);
+                for it in &block.provisioners {
+                    check_provisioner(it, &inside, &mut found);
+                }
                 match block.repeat {
                     Repeat::One => one,
                     Repeat::Count(_) | Repeat::ForEach(_) => Value::dynamic(),

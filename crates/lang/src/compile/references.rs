@@ -97,6 +97,14 @@ impl References<'_, '_> {
                 if self.found.remove(&(index as u32)) {
                     self.self_reference(index, &resource.addr.resource, block);
                 }
+                // Others look at nothing but the object itself.
+                for it in block.provisioners.iter().filter(|it| it.when == When::Create) {
+                    self.body(&it.body);
+                    it.connection.iter().for_each(|it| self.body(it));
+                }
+                block.connection.iter().for_each(|it| self.body(it));
+                // They run when it is there.
+                self.found.remove(&(index as u32));
             }
         }
     }

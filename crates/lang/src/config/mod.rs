@@ -11,6 +11,7 @@ mod encryption;
 mod module;
 mod moves;
 mod overrides;
+mod provisioner;
 mod reference;
 mod resource;
 mod terraform;

@@ -1,4 +1,5 @@
 //! A small world to plan and apply in.
+#![allow(dead_code, reason = "every test file uses its part")]
 #![expect(unreachable_pub, clippy::unwrap_used, reason = "a part of one test binary")]
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -216,6 +217,20 @@ impl Lab {
                         lab.answer(&question)
                     };
                     run.answer(question.key, answer);
+                }
+                Some(Work::Provision(work)) => {
+                    // As it is written in case this process ends here.
+                    let kept = State::replay(
+                        &self.state.events().into_iter().chain(journal.clone()).collect::<Vec<_>>(),
+                    )
+                    .unwrap();
+                    let tainted = kept.objects.get(&work.key).is_some_and(|it| it.tainted);
+                    let note = if tainted { " (tainted)" } else { "" };
+                    self.calls
+                        .push(format!("run {} beside {}{note}", work.command.command, work.key));
+                    let failure = work.command.command.contains("fail");
+                    let failure = failure.then(|| plumb_diag::Diagnostic::error("it failed", ""));
+                    run.provisioned(&work, failure);
                 }
                 Some(Work::Call(work)) => {
                     journal.push(work.started.clone());
