@@ -2,6 +2,7 @@
 
 mod conditions;
 mod import;
+mod itself;
 mod provision;
 mod trigger;
 mod variable;
@@ -163,6 +164,15 @@ pub fn instances(
         NodeKind::Resource(resource) => &config.resources[&resource.addr.resource].repeat,
         _ => unreachable!("has no instances"),
     };
+    if let NodeKind::Resource(resource) = &node.kind
+        && resource.refers_to_itself
+    {
+        let before = diagnostics.len();
+        itself::repeat(world, id, repeat, diagnostics);
+        if diagnostics.len() > before {
+            return Instances::Unknown;
+        }
+    }
     let scope = Scope::new(world, node.module, instance);
     match repeat {
         Repeat::One => Instances::One,
@@ -192,6 +202,13 @@ pub fn config(
 ) -> Value {
     let (resource, block) = resource_block(world, id);
     let mut scope = Scope::new(world, world.program.node(id).module, instance);
+    if resource.refers_to_itself {
+        let before = diagnostics.len();
+        itself::body(world, id, instance, &each, diagnostics);
+        if diagnostics.len() > before {
+            return Value::unknown(resource.schema.block.ty().clone());
+        }
+    }
     scope.each = each;
     eval::body(&block.body, &resource.schema.block, &scope, diagnostics)
 }

@@ -488,6 +488,58 @@ fn drift_alone_is_repaired_on_request() {
 }
 
 #[test]
+fn a_block_does_not_speak_of_itself() {
+    let check = |config: &str, expected: Expect| expected.assert_eq(&Lab::new().apply(config));
+    let found = expect![[r#"
+        Self-referential block: Configuration for test_thing.a may not refer to itself.
+        Self-referential block: Configuration for test_thing.a may not refer to itself.
+    "#]];
+    check(r#"resource "test_thing" "a" { name = test_thing.a.id }"#, found);
+    let found = expect![[r#"
+        Self-referential block: Configuration for test_thing.a[0] may not refer to itself.
+    "#]];
+    check(
+        r#"
+        resource "test_thing" "a" {
+            count = 2
+            name = test_thing.a[0].id
+        }
+        "#,
+        found,
+    );
+    let found = expect![[r#"
+        Self-referential block: Configuration for test_thing.a may not refer to itself.
+    "#]];
+    check(r#"resource "test_thing" "a" { count = length(test_thing.a) }"#, found);
+    let found = expect![[r#"
+        Invalid reference in precondition: Configuration for test_thing.a may not refer to itself.
+    "#]];
+    check(
+        r#"
+        resource "test_thing" "a" {
+            lifecycle {
+                precondition {
+                    condition = test_thing.a.id != ""
+                    error_message = "no"
+                }
+            }
+        }
+        "#,
+        found,
+    );
+    // None of it is there.
+    check(
+        r#"
+        resource "test_thing" "a" {
+            count = 0
+            name = test_thing.a[0].id
+        }
+        "#,
+        expect![""],
+    );
+}
+
+#[test]
 fn failures_skip_what_depends_on_them_and_nothing_else() {
     let config = r#"
         resource "test_thing" "a" {}
@@ -713,8 +765,9 @@ fn mistakes_are_diagnostics() {
         (
             "resource \"test_thing\" \"a\" { name = test_thing.a.id }",
             expect![[r#"
-            Self-referential block: Configuration for test_thing.a may not refer to itself.
-        "#]],
+                Self-referential block: Configuration for test_thing.a may not refer to itself.
+                Self-referential block: Configuration for test_thing.a may not refer to itself.
+            "#]],
         ),
         (
             "resource \"test_thign\" \"a\" {}",
