@@ -38,8 +38,9 @@ const DEPTH_MAX: usize = 100;
 /// Resolves names and puts everything in order. The program is whole only if no diagnostic is an
 /// error.
 pub fn compile(tree: &ModuleTree, schemas: &Schemas) -> (Program, Diagnostics) {
+    let adapted = crate::json::with_blocks(tree, schemas);
     let mut compiler = Compiler {
-        tree,
+        tree: adapted.as_ref().unwrap_or(tree),
         schemas,
         modules: Vec::new(),
         scopes: Vec::new(),

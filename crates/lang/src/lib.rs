@@ -10,6 +10,7 @@ pub mod eval;
 pub mod format;
 pub mod functions;
 pub mod inputs;
+mod json;
 pub mod known;
 pub mod nodes;
 pub mod program;

@@ -31,6 +31,7 @@ use plumb_model::addr::Mode;
 use crate::syntax::{Body, Expr, Item, Parse};
 use content::{Spec, content};
 
+pub(crate) use content::extraneous_property;
 pub use content::is_name;
 pub use encryption::{Arguments, decode_encryption, part_arguments, part_ref};
 pub use module::*;
@@ -48,7 +49,7 @@ pub struct ModuleFile {
 }
 
 /// Whether the file called `name` changes what other files declare: `override.tf`,
-/// `*_override.tf`.
+/// `*_override.tf`, and the same in JSON.
 pub fn is_override(name: &str) -> bool {
     stem(name).is_some_and(|it| it == "override" || it.ends_with("_override"))
 }
@@ -65,7 +66,7 @@ pub fn is_ours(name: &str) -> bool {
 }
 
 fn stem(name: &str) -> Option<&str> {
-    name.strip_suffix(".tf").or_else(|| name.strip_suffix(".plumb.hcl"))
+    [".tf", ".tf.json", ".plumb.hcl"].iter().find_map(|it| name.strip_suffix(it))
 }
 
 const TOP: Spec<'_> = Spec {
@@ -139,7 +140,12 @@ pub fn decode_texts<'a>(
     let files = files
         .into_iter()
         .map(|(name, id, text)| {
-            let Parse { body, diagnostics: found, .. } = crate::syntax::parse(id, text);
+            let (body, found) = if name.ends_with(".tf.json") {
+                crate::json::parse(id, text)
+            } else {
+                let Parse { body, diagnostics, .. } = crate::syntax::parse(id, text);
+                (body, diagnostics)
+            };
             diagnostics.extend(found);
             ModuleFile { body, overrides: is_override(name), ours: is_ours(name) }
         })
