@@ -1,6 +1,7 @@
 //! What one node is, in one instance of its module. Each function looks only at its arguments.
 
 mod conditions;
+mod ephemeral;
 mod import;
 mod itself;
 mod provision;
@@ -23,8 +24,11 @@ use crate::syntax::{AccessStep, Body, Expr, ExprKind, StepKind};
 
 use conditions::judge;
 pub use conditions::{check, check_data, conditions};
+pub(crate) use ephemeral::{refuse_ephemeral, without_ephemeral};
 pub use import::import;
-pub(crate) use provision::{LOCAL_EXEC, check_provisioner, check_removed_provisioner};
+pub(crate) use provision::{
+    LOCAL_EXEC, check_connection, check_provisioner, check_removed_provisioner,
+};
 pub use provision::{LocalExec, destroy_provisioners, local_exec, provisioners};
 pub use trigger::{Trigger, replace_triggers};
 use variable::{named, variable};
@@ -91,6 +95,7 @@ fn output(
     let value = eval::evaluate(&output.expr, &scope, diagnostics);
     let is_root = module.path.is_root();
     check_output(output, is_root, &value, diagnostics);
+    let value = if output.ephemeral { value.with_marks(Marks::EPHEMERAL) } else { value };
     // As in Terraform, what a module calls sensitive is not therefore so for its caller.
     if output.sensitive && is_root { value.with_marks(Marks::SENSITIVE) } else { value }
 }
@@ -119,7 +124,7 @@ pub(crate) fn check_output(
             "Ephemeral outputs are not allowed in context of a root module",
         );
         diagnostics.push(error.at(output.span));
-    } else if is_root && value.has_mark_deep(Marks::EPHEMERAL) {
+    } else if !output.ephemeral && value.has_mark_deep(Marks::EPHEMERAL) {
         let error = Diagnostic::error(
             "Ephemeral value not allowed",
             "This output value is not declared as returning an ephemeral value, so it \
@@ -210,7 +215,9 @@ pub fn config(
         }
     }
     scope.each = each;
-    eval::body(&block.body, &resource.schema.block, &scope, diagnostics)
+    let config = eval::body(&block.body, &resource.schema.block, &scope, diagnostics);
+    refuse_ephemeral(&resource.schema.block, &block.body, &config, diagnostics);
+    config
 }
 
 /// The address of an instance of a resource.

@@ -120,13 +120,7 @@ pub fn decode(files: Vec<ModuleFile>) -> (Module, Diagnostics) {
             "removed" => moves::removed(block, module, &mut out),
             "import" => moves::import(block, module, &mut out),
             "check" => resource::check(block, module, &mut out),
-            _ => out.push(
-                Diagnostic::error(
-                    "Ephemeral resources are not supported yet",
-                    "This version has no ephemeral resources.",
-                )
-                .at(block.header_span()),
-            ),
+            _ => resource::ephemeral(block, module, &mut out),
         }
     }
     (module, out)

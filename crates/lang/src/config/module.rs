@@ -39,6 +39,8 @@ pub struct Module {
     pub removed: Vec<Removed>,
     /// `import`
     pub imports: Vec<Import>,
+    /// `ephemeral`: type and name, and the header of the block.
+    pub ephemerals: Vec<(Resource, Span)>,
     /// `check`
     pub checks: BTreeMap<Arc<str>, Check>,
     /// `accept`, in `*.plumb.hcl`

@@ -21,6 +21,13 @@ pub(super) fn resource(block: Block, mode: Mode, module: &mut Module, out: &mut 
     }
 }
 
+/// No provider has any; that is told once it is known which one is meant.
+pub(super) fn ephemeral(block: Block, module: &mut Module, out: &mut Diagnostics) {
+    if let Some((resource, decoded)) = decode(block, Mode::Data, out) {
+        module.ephemerals.push((resource, decoded.span));
+    }
+}
+
 fn insert(resource: Resource, decoded: ResourceBlock, module: &mut Module, out: &mut Diagnostics) {
     let (mode, span) = (resource.mode, decoded.span);
     if let Some(first) = module.resources.get(&resource) {

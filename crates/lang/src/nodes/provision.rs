@@ -42,6 +42,69 @@ pub(crate) static LOCAL_EXEC: LazyLock<Block> = LazyLock::new(|| {
     Block::new(attributes.into_iter().collect(), Default::default())
 });
 
+/// The arguments of `connection`.
+pub(crate) static CONNECTION: LazyLock<Block> = LazyLock::new(|| {
+    let texts = [
+        "type",
+        "user",
+        "password",
+        "private_key",
+        "certificate",
+        "host_key",
+        "agent_identity",
+        "timeout",
+        "script_path",
+        "target_platform",
+        "proxy_scheme",
+        "proxy_host",
+        "proxy_user_name",
+        "proxy_user_password",
+        "bastion_host",
+        "bastion_host_key",
+        "bastion_user",
+        "bastion_password",
+        "bastion_private_key",
+        "bastion_certificate",
+        "cacert",
+    ];
+    let numbers = ["port", "proxy_port", "bastion_port"];
+    let flags = ["agent", "https", "insecure", "use_ntlm"];
+    let argument = |name: &str, ty: Type, presence| (name.into(), Attribute::new(ty, presence));
+    let optional = |names: &[&str], ty: Type| -> Vec<_> {
+        names.iter().map(|it| argument(it, ty.clone(), Presence::Optional)).collect()
+    };
+    let attributes = [
+        optional(&texts, Type::String),
+        optional(&numbers, Type::Number),
+        optional(&flags, Type::Bool),
+        vec![argument("host", Type::String, Presence::Required)],
+    ];
+    Block::new(attributes.into_iter().flatten().collect(), Default::default())
+});
+
+/// What is wrong with a connection, though nothing is connected to. What a provisioner says comes
+/// before what its resource does.
+pub(crate) fn check_connection(
+    provisioner: Option<&Body>,
+    resource: Option<&Body>,
+    names: &dyn eval::Names,
+    found: &mut Diagnostics,
+) {
+    let Some(first) = provisioner.or(resource) else { return };
+    let mut both = first.clone();
+    for it in resource.iter().flat_map(|it| &it.items) {
+        let is_new = match it {
+            crate::syntax::Item::Attribute(it) => both.attribute(&it.name.text).is_none(),
+            crate::syntax::Item::Block(_) => false,
+        };
+        if is_new {
+            both.items.push(it.clone());
+        }
+    }
+    eval::check(&both, &CONNECTION, found);
+    drop(eval::body(&both, &CONNECTION, names, found));
+}
+
 /// The provisioners of a resource block that run at such a time, in order.
 pub fn provisioners(
     world: World<'_>,
