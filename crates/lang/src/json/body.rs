@@ -122,10 +122,20 @@ fn blocks(
 ) {
     for object in objects(value) {
         let Kind::Object(properties) = &object.kind else {
+            let unlabelled = word.labels.get(labels.len());
             if matches!(object.kind, Kind::Null) {
+                if let Some(label) = unlabelled {
+                    let detail = format!(
+                        "At least one object property is required, whose name represents the {} \
+                         block's {label}.",
+                        word.name
+                    );
+                    let error = Diagnostic::error("Missing block label", detail);
+                    out.push(error.at(object.span));
+                }
                 continue;
             }
-            let detail = match word.labels.len() > labels.len() {
+            let detail = match unlabelled.is_some() {
                 true => "Either a JSON object or JSON array of objects is required here, to \
                          specify name labels for this block."
                     .to_owned(),
@@ -171,7 +181,9 @@ fn body(word: &Word, properties: &[Property], span: Span, out: &mut Diagnostics)
             out.push(Diagnostic::error("Duplicate attribute definition", detail).at(it.span));
             continue;
         }
-        let expr = if word.references.contains(&&*it.name) {
+        let expr = if is_constant(word, &it.name) {
+            constant(&it.value, out)
+        } else if word.references.contains(&&*it.name) {
             reference(&it.value, out)
         } else if word.name == "required_providers" {
             required_provider(&it.value, out)
@@ -181,6 +193,28 @@ fn body(word: &Word, properties: &[Property], span: Span, out: &mut Diagnostics)
         items.push(Item::Attribute(attribute(ident(it), expr)));
     }
     Body { items, span }
+}
+
+/// Whether an argument is read before anything can be evaluated. Then strings are what they are.
+fn is_constant(word: &Word, argument: &str) -> bool {
+    match word.name {
+        "variable" => argument != "type",
+        "output" => matches!(argument, "description" | "sensitive" | "ephemeral"),
+        "module" => matches!(argument, "source" | "version"),
+        "lifecycle" => {
+            matches!(argument, "create_before_destroy" | "prevent_destroy" | "destroy")
+        }
+        "terraform" | "backend" => true,
+        _ => false,
+    }
+}
+
+fn constant(value: &Json, out: &mut Diagnostics) -> Expr {
+    let literal = |text: &str, span: Span, _: &mut Diagnostics| Expr {
+        kind: ExprKind::String(text.into()),
+        span,
+    };
+    convert(value, literal, out)
 }
 
 /// An argument as JSON has it: without an equals sign.

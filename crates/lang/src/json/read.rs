@@ -6,6 +6,9 @@ use plumb_diag::{Diagnostic, Diagnostics, FileId, Span};
 
 use crate::syntax::NESTING_MAX;
 
+/// As Terraform spells it.
+const MISSING_COMMA: &str = "Missing attribute seperator comma";
+
 /// A value.
 #[derive(Debug)]
 pub(super) struct Json {
@@ -35,10 +38,14 @@ pub(super) struct Property {
     pub(super) value: Json,
 }
 
-/// The value that fills `text`. None: what is left of it is of no use; see `out`.
+/// The value that fills `text`; null where what is left of it is of no use, see `out`. None: it is
+/// not even known what it was to be.
 pub(super) fn read(file: FileId, text: &str, out: &mut Diagnostics) -> Option<Json> {
-    let mut reader = Reader { file, text, at: 0, depth: 0, out };
-    let value = reader.value()?;
+    let mut reader = Reader { file, text, at: 0, depth: 0, lost: true, out };
+    let Some(value) = reader.value() else {
+        let empty = Json { kind: Kind::Array(Vec::new()), span: reader.since(0) };
+        return (!reader.lost).then_some(empty);
+    };
     reader.blanks();
     if reader.at < text.len() {
         let span = reader.here();
@@ -53,6 +60,8 @@ struct Reader<'a> {
     text: &'a str,
     at: usize,
     depth: usize,
+    /// Whether a mistake leaves nothing to go on with.
+    lost: bool,
     out: &'a mut Diagnostics,
 }
 
@@ -79,6 +88,12 @@ impl Reader<'_> {
     fn fail<T>(&mut self, summary: &str, detail: &str, span: Span) -> Option<T> {
         self.out.push(Diagnostic::error(summary, detail).at(span));
         None
+    }
+
+    /// A mistake that hides what comes after it, but not what the file is.
+    fn slip<T>(&mut self, summary: &str, detail: &str, span: Span) -> Option<T> {
+        self.lost = false;
+        self.fail(summary, detail, span)
     }
 
     fn value(&mut self) -> Option<Json> {
@@ -141,7 +156,7 @@ impl Reader<'_> {
         // What JSON calls a number, a library knows better than another list of rules.
         if serde_json::from_str::<&serde_json::value::RawValue>(text).is_err() {
             let span = self.since(start);
-            return self.fail("Invalid JSON number", "This is not a JSON number.", span);
+            return self.slip("Invalid JSON number", "This is not a JSON number.", span);
         }
         Some(Kind::Number(text.into()))
     }
@@ -168,7 +183,7 @@ impl Reader<'_> {
             Err(_) => {
                 let span = self.since(start);
                 let detail = "There is a syntax error in the given JSON string.";
-                self.fail("Invalid JSON string", detail, span)
+                self.slip("Invalid JSON string", detail, span)
             }
         }
     }
@@ -201,7 +216,7 @@ impl Reader<'_> {
                 None => return self.unclosed(open, "array", "bracket"),
                 Some(_) => {
                     let detail = "A comma must appear between each value in an array.";
-                    return self.fail("Missing array element separator", detail, span);
+                    return self.slip(MISSING_COMMA, detail, span);
                 }
             }
         }
@@ -232,7 +247,7 @@ impl Reader<'_> {
             if self.peek() != Some(b':') {
                 let here = self.here();
                 let detail = "A colon must appear between a property name and its value.";
-                return self.fail("Missing property value colon", detail, here);
+                return self.slip("Missing property value colon", detail, here);
             }
             self.at += 1;
             let value = self.value()?;
@@ -254,7 +269,7 @@ impl Reader<'_> {
                 Some(_) => {
                     let detail =
                         "A comma must appear between each property definition in an object.";
-                    return self.fail("Missing attribute separator comma", detail, span);
+                    return self.slip(MISSING_COMMA, detail, span);
                 }
             }
         }

@@ -97,6 +97,32 @@ fn mistakes_are_told_where_they_stand() {
 }
 
 #[test]
+fn a_mistake_hides_only_what_comes_after_it() {
+    check(
+        r#"{"locals": {"a": [1 2]}, "variable": null}"#,
+        expect![[r#"
+            1:21 Missing attribute seperator comma
+        "#]],
+    );
+    check(
+        r#"{"variable": null}"#,
+        expect![[r#"
+            1:14 Missing block label
+        "#]],
+    );
+}
+
+#[test]
+fn what_is_read_early_is_no_template() {
+    let json = r#"{"variable": {"v": {"default": "${1 + 1}"}}, "output": {"o": {"value": 1, "description": "${"}}}"#;
+    let (module, found) = decode_texts([("main.tf.json", FileId(0), json)]);
+    assert!(found.is_empty(), "{found:?}");
+    let default = module.variables["v"].default.as_ref().map(|it| &it.kind);
+    assert_eq!(default, Some(&crate::syntax::ExprKind::String("${1 + 1}".into())));
+    assert_eq!(module.outputs["o"].description.as_deref(), Some("${"));
+}
+
+#[test]
 fn no_input_is_too_much() {
     let deep = "[".repeat(100_000);
     for text in [
