@@ -53,6 +53,8 @@ pub(crate) enum Verb {
     Recover(RecoverArgs),
     /// Update the state to match remote systems
     Refresh(ApplyArgs),
+    /// Plan the way back to an older snapshot of the state, and go it
+    Rollback(RollbackArgs),
     /// Show the current state or a saved plan
     Show(ShowArgs),
     /// Advanced state management
@@ -254,7 +256,7 @@ pub(crate) struct PlanArgs {
     /// Write the plan to a file to look at with a browser: changes, checks and the network before and after
     #[arg(long, value_name = "FILE")]
     pub(crate) html: Option<String>,
-    /// Not supported yet
+    /// Write configuration for what "import" blocks bring in, and no resource block names yet, to this new file
     #[arg(long, value_name = "PATH")]
     pub(crate) generate_config_out: Option<String>,
     /// Produce output in a machine-readable JSON format
@@ -290,6 +292,39 @@ pub(crate) struct ApplyArgs {
     pub(crate) state: StateFlags,
     #[command(flatten)]
     pub(crate) backup: BackupFlags,
+    #[command(flatten)]
+    pub(crate) view: ViewFlags,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct RollbackArgs {
+    /// Where to: a serial that is kept (see "state history"), or the path of a state file
+    #[arg(long, value_name = "SERIAL")]
+    pub(crate) to: String,
+    /// Skip interactive approval of the way back
+    #[arg(long)]
+    pub(crate) auto_approve: bool,
+    /// Write the plan to this file, for "apply", and do nothing
+    #[arg(long, value_name = "PATH")]
+    pub(crate) out: Option<String>,
+    /// Skip checking for external changes to remote objects while creating the plan (-refresh=false)
+    #[arg(long, value_name = "BOOL")]
+    pub(crate) refresh: Option<bool>,
+    /// Only the given module, resource, or resource instance and all of its dependencies. Use this option more than once for several
+    #[arg(long, value_name = "RESOURCE")]
+    pub(crate) target: Vec<String>,
+    /// Limit the number of concurrent operations
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    pub(crate) parallelism: usize,
+    #[command(flatten)]
+    pub(crate) policy: PolicyFlags,
+    #[command(flatten)]
+    pub(crate) vars: VarFlags,
+    /// Produce output in a machine-readable JSON format
+    #[arg(long)]
+    pub(crate) json: bool,
+    #[command(flatten)]
+    pub(crate) state: StateFlags,
     #[command(flatten)]
     pub(crate) view: ViewFlags,
 }
@@ -511,6 +546,8 @@ pub(crate) struct StateArgs {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum StateVerb {
+    /// Show what differs between two snapshots of the state
+    Diff(StateDiffArgs),
     /// Show who changed the state, when, and what came of it
     History(StateLookArgs),
     /// List resources in the state
@@ -534,6 +571,25 @@ pub(crate) enum StateVerb {
 /// Which state is looked at, and how that is told.
 #[derive(Args, Debug)]
 pub(crate) struct StateLookArgs {
+    /// Print as JSON
+    #[arg(long)]
+    pub(crate) json: bool,
+    /// Path to the state file
+    #[arg(long, value_name = "PATH")]
+    pub(crate) state: Option<String>,
+    #[command(flatten)]
+    pub(crate) view: ViewFlags,
+}
+
+#[derive(Args, Debug)]
+pub(crate) struct StateDiffArgs {
+    /// The one: a serial that is kept, "current", or the path of a state file
+    pub(crate) a: String,
+    /// The other
+    pub(crate) b: String,
+    /// Return detailed exit codes: 0 if they are equal, 1 for errors, 2 if they differ
+    #[arg(long)]
+    pub(crate) detailed_exitcode: bool,
     /// Print as JSON
     #[arg(long)]
     pub(crate) json: bool,

@@ -435,6 +435,7 @@ fn words_of_help() {
           providers     Show the providers required for this configuration
           recover       Look into what an interrupted run left, and write down what came of it
           refresh       Update the state to match remote systems
+          rollback      Plan the way back to an older snapshot of the state, and go it
           shell         Open a shell inside a host
           show          Show the current state or a saved plan
           state         Advanced state management

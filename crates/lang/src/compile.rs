@@ -267,7 +267,7 @@ impl Compiler<'_> {
 }
 
 /// The full source address behind a local provider name.
-pub(crate) fn provider_source(config: &Module, schemas: &Schemas, local: &str) -> Arc<str> {
+pub fn provider_source(config: &Module, schemas: &Schemas, local: &str) -> Arc<str> {
     match config.required_providers.get(local).and_then(|it| it.source.as_ref()) {
         Some(source) => full_source(source),
         None if local == "terraform" => "terraform.io/builtin/terraform".into(),

@@ -13,6 +13,7 @@ mod moves;
 mod order;
 mod orphans;
 mod refresh;
+pub mod rollback;
 mod targets;
 mod walk;
 

@@ -286,6 +286,8 @@ impl Write for Line {
 
 #[cfg(test)]
 mod tests {
+    use futures_util::StreamExt as _;
+
     use super::*;
 
     async fn ping(endpoint: &Endpoint) -> String {
@@ -309,6 +311,30 @@ mod tests {
         let endpoint = Endpoint::Tcp { host: "127.0.0.1".into(), port, tls: None };
         let said = ping(&endpoint).await;
         assert!(said.contains("Connection refused"), "{said}");
+    }
+
+    /// Sooner or later, at any point of a request.
+    #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+    async fn an_engine_that_hangs_up_is_an_error() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("engine.sock");
+        let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
+        std::thread::spawn(move || {
+            for (number, stream) in listener.incoming().enumerate() {
+                let Ok(stream) = stream else { return };
+                std::thread::sleep(Duration::from_micros((number as u64 % 17) * 20));
+                drop(stream);
+            }
+        });
+        let docker = client(&Endpoint::Unix(path), Duration::from_secs(1800)).unwrap();
+        let requests = (0..4000).map(|_| {
+            let docker = docker.clone();
+            async move { tokio::time::timeout(Duration::from_secs(20), docker.ping()).await }
+        });
+        let mut answers = futures_util::stream::iter(requests).buffer_unordered(10);
+        while let Some(answer) = answers.next().await {
+            assert!(answer.expect("in time").is_err());
+        }
     }
 
     fn ssh(command: &[&str]) -> Endpoint {

@@ -1,6 +1,6 @@
 //! Faults, struck at a running command or at the files that it left.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::{self, Write as _};
 use std::path::Path;
@@ -45,7 +45,11 @@ pub(crate) enum Struck {
 
 impl Strike<'_> {
     fn start(&self) -> io::Result<Running> {
-        self.site.start(self.site.command(self.words), "struck")
+        let command = match self.scenario {
+            Scenario::StopUnlockFar => self.site.far(self.words),
+            _ => self.site.command(self.words),
+        };
+        self.site.start(command, "struck")
     }
 
     /// Starts the command and waits for the instant. None if it was through before.
@@ -88,7 +92,9 @@ pub(crate) fn strike(strike: Strike<'_>) -> io::Result<Struck> {
             }
             strike.world.doze(false);
         }
-        Scenario::Stop | Scenario::StopUnlock => return stop(&strike, running),
+        Scenario::Stop | Scenario::StopUnlock | Scenario::StopUnlockFar => {
+            return stop(&strike, running);
+        }
         Scenario::SessionEnded => {
             let Place::Database(database) = &strike.site.place else {
                 return Err(io::Error::other("there is no database to end a session of"));
@@ -132,10 +138,10 @@ pub(crate) fn strike(strike: Strike<'_>) -> io::Result<Struck> {
 /// applies; the first run, when it goes on, must find that it may not.
 fn stop(strike: &Strike<'_>, running: Running) -> io::Result<Struck> {
     let pid = running.pid();
-    kill(pid, Signal::SIGSTOP)?;
+    killpg(pid, Signal::SIGSTOP)?;
     let others = others(strike);
     let effects = strike.world.ledger().effects();
-    kill(pid, Signal::SIGCONT)?;
+    killpg(pid, Signal::SIGCONT)?;
     let ended = running.wait()?;
     let others = others?;
     strike.world.rest();
@@ -186,7 +192,8 @@ fn others(strike: &Strike<'_>) -> io::Result<Others> {
         Refusal::Clean => {}
     }
     let before = world.ledger().effects();
-    for words in [&["force-unlock", "-force", &id][..], &["apply"]] {
+    // An identifier may look like a flag.
+    for words in [&["force-unlock", "-force", "--", &id][..], &["apply"]] {
         let ended = site.run(words, &format!("{}-forced", words[0]))?;
         if !ended.well() {
             let why = format!("{} did not go through: {}", words[0], ended.summary());
@@ -226,8 +233,12 @@ pub(crate) fn refusal(site: &Site, world: &World, log: &str) -> io::Result<Refus
     if world.ledger().effects() != effects {
         return Ok(Refusal::Touched(format!("it refused, but the world is another: {said}")));
     }
-    if look()? != files {
-        return Ok(Refusal::Touched(format!("it refused, but the files are others: {said}")));
+    let after = look()?;
+    let names = files.keys().chain(after.keys());
+    let others: BTreeSet<&str> =
+        names.filter(|it| files.get(*it) != after.get(*it)).map(String::as_str).collect();
+    if !others.is_empty() {
+        return Ok(Refusal::Touched(format!("it refused, but {others:?} changed: {said}")));
     }
     if !ended.said.contains("Error: ") {
         return Ok(Refusal::Touched(format!("it refused without a word: {said}")));

@@ -22,6 +22,8 @@ pub enum Scenario {
     Stop,
     /// SIGSTOP; the lock is broken; another apply; SIGCONT.
     StopUnlock,
+    /// The same with a run for which processes have other numbers, as on another machine.
+    StopUnlockFar,
     /// The database ends the session that holds the lock.
     SessionEnded,
     /// The disk is full, and later has room again.
@@ -59,7 +61,7 @@ pub enum Promise {
 
 impl Scenario {
     /// All, in the order of the table.
-    pub const ALL: [Scenario; 20] = [
+    pub const ALL: [Scenario; 21] = [
         Scenario::Sigkill,
         Scenario::SigkillAgain,
         Scenario::SigkillDestroy,
@@ -68,6 +70,7 @@ impl Scenario {
         Scenario::CiCancel,
         Scenario::Stop,
         Scenario::StopUnlock,
+        Scenario::StopUnlockFar,
         Scenario::SessionEnded,
         Scenario::Enospc,
         Scenario::Eio,
@@ -93,6 +96,7 @@ impl Scenario {
             Scenario::CiCancel => "ci-cancel",
             Scenario::Stop => "stop",
             Scenario::StopUnlock => "stop-unlock",
+            Scenario::StopUnlockFar => "stop-unlock-far",
             Scenario::SessionEnded => "session-ended",
             Scenario::Enospc => "enospc",
             Scenario::Eio => "eio",
@@ -113,6 +117,7 @@ impl Scenario {
         match self {
             Scenario::Stop
             | Scenario::StopUnlock
+            | Scenario::StopUnlockFar
             | Scenario::Serial
             | Scenario::Lineage
             | Scenario::Restored
@@ -157,6 +162,7 @@ impl Scenario {
             | Scenario::CiCancel
             | Scenario::Stop
             | Scenario::StopUnlock
+            | Scenario::StopUnlockFar
             | Scenario::Hiccups => true,
         }
     }

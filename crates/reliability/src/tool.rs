@@ -222,7 +222,19 @@ resource "terraform_data" "n" {{
     /// A command of the tool, to be run in the folder. It leads a process group of its own, as a
     /// shell would have it.
     pub fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(&self.tool.program);
+        self.command_of(Command::new(&self.tool.program), words)
+    }
+
+    /// The same for a process to which the others of this machine are as those of another one: it has
+    /// numbers of processes of its own.
+    pub fn far(&self, words: &[&str]) -> Command {
+        let mut command = Command::new("unshare");
+        command.args(["--user", "--map-root-user", "--pid", "--fork", "--mount-proc", "--"]);
+        command.arg(&self.tool.program);
+        self.command_of(command, words)
+    }
+
+    fn command_of(&self, mut command: Command, words: &[&str]) -> Command {
         command.args(words);
         if matches!(words.first(), Some(&("apply" | "destroy"))) {
             command.args(["-auto-approve", &format!("-parallelism={}", self.parallelism)]);

@@ -20,8 +20,10 @@ mod plan_json;
 mod plan_markdown;
 mod plan_text;
 mod quote;
+mod rollback;
 mod sarif;
 mod schema_json;
+mod state_diff;
 mod state_json;
 mod state_text;
 mod style;
@@ -50,7 +52,9 @@ pub use plan_markdown::{PlanMarkdown, plan_markdown, problems_markdown};
 pub use plan_text::{
     Counts, PlanMode, PlanText, forgotten_warning, plan_text, saved_text, summary_line,
 };
+pub use rollback::{rollback_lines, rollback_summary, rollback_text};
 pub use schema_json::schemas_json;
+pub use state_diff::{Named, StateDiff, state_diff_json, state_diff_text};
 pub use state_json::{output_json, outputs_json, write_state_json};
 pub use state_text::{object_text, output_text, outputs_text, state_text, value_text};
 pub use style::Style;

@@ -223,7 +223,7 @@ fn action_names(action: Action) -> &'static [&'static str] {
 }
 
 /// Before and after of a resource. One that is not there is null, and nothing in it is unknown.
-fn write_sides(
+pub(crate) fn write_sides(
     actions: &[&str],
     before: Option<&Value>,
     after: Option<&Value>,
@@ -250,7 +250,7 @@ fn write_sides(
     }
 }
 
-fn write_output_change(change: &OutputChange, out: &mut String) {
+pub(crate) fn write_output_change(change: &OutputChange, out: &mut String) {
     let action = match output_diff(change).sign {
         Sign::Keep => "no-op",
         Sign::Create => "create",

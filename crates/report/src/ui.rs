@@ -400,7 +400,7 @@ pub(crate) fn json_line(
     out
 }
 
-fn write_resource(key: &ObjectKey, out: &mut String) {
+pub(crate) fn write_resource(key: &ObjectKey, out: &mut String) {
     let addr = &key.addr;
     let resource = &addr.resource;
     let mut object = Object::new(out);

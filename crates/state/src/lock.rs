@@ -72,6 +72,38 @@ impl Process {
         here().is_some_and(|(boot, space)| self.is_dead(&boot, &space, started(self.pid)))
     }
 
+    /// Ends this process at once and waits until it is gone. False if it is not known to run here, or is
+    /// the one that asks: then nothing was done.
+    ///
+    /// # Errors
+    /// If this process may not do it, or it is still there after some seconds.
+    #[cfg(target_os = "linux")]
+    pub(crate) fn end(&self) -> io::Result<bool> {
+        use rustix::event::{PollFd, PollFlags, Timespec, poll};
+        use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+
+        let pid = i32::try_from(self.pid).ok().and_then(Pid::from_raw);
+        let Some(pid) = pid.filter(|_| self.pid != std::process::id()) else { return Ok(false) };
+        // Opened before looking who it is: from here on the number means no other one.
+        let Ok(process) = pidfd_open(pid, PidfdFlags::empty()) else { return Ok(false) };
+        let here = here().is_some_and(|(boot, space)| self.boot == boot && self.space == space);
+        if !here || started(self.pid) != Some(self.started) {
+            return Ok(false);
+        }
+        pidfd_send_signal(&process, Signal::KILL)?;
+        let mut gone = [PollFd::new(&process, PollFlags::IN)];
+        match poll(&mut gone, Some(&Timespec { tv_sec: 10, tv_nsec: 0 }))? {
+            0 => Err(io::Error::other("it is still there")),
+            _ => Ok(true),
+        }
+    }
+
+    /// As on Linux, where alone it can be told for certain which process it is.
+    #[cfg(not(target_os = "linux"))]
+    pub(crate) fn end(&self) -> io::Result<bool> {
+        Ok(false)
+    }
+
     /// Whether it is dead, on a machine that runs `boot`, where in `space` the process with its
     /// number started at `started`. Of other machines and other spaces nothing is known.
     pub fn is_dead(&self, boot: &str, space: &str, started: Option<u64>) -> bool {
@@ -428,5 +460,26 @@ mod tests {
         child.kill().expect("ours");
         child.wait().expect("ours");
         assert!(other.is_gone());
+    }
+
+    #[test]
+    fn only_the_very_process_that_is_meant_is_ended() {
+        let this = Process::this().expect("procfs");
+        assert!(!this.end().expect("left alone"), "the one that asks");
+        let mut child = std::process::Command::new("sleep").arg("60").spawn().expect("sleep");
+        let started = started(child.id()).expect("running");
+        let other = Process { pid: child.id(), started, ..this };
+        for not_it in [
+            Process { started: started + 1, ..other.clone() },
+            Process { boot: "another".into(), ..other.clone() },
+            Process { space: "pid:[1]".into(), ..other.clone() },
+            Process { pid: u32::MAX, ..other.clone() },
+        ] {
+            assert!(!not_it.end().expect("left alone"), "{not_it:?}");
+        }
+        assert!(child.try_wait().expect("ours").is_none(), "it runs");
+        assert!(other.end().expect("ours"));
+        assert!(!child.wait().expect("ours").success());
+        assert!(!other.end().expect("there is none"));
     }
 }

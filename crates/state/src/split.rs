@@ -59,6 +59,18 @@ impl Split {
     }
 }
 
+impl Split {
+    /// Begins the journal. Before that a person may have thought about the plan for long, so the other
+    /// side is asked whose the lock is; and once more when it is written, as nobody who took the lock
+    /// over meanwhile has seen it.
+    fn begin(&mut self, text: &str) -> Result<(), StoreError> {
+        self.remote.confirm()?;
+        self.journal.append(0, text)?;
+        self.since.get_or_insert_with(Instant::now);
+        self.remote.confirm().inspect_err(|_| self.journal.retract())
+    }
+}
+
 impl Backend for Split {
     fn names(&self) -> Names {
         Names {
@@ -108,11 +120,10 @@ impl Backend for Split {
     }
 
     fn append(&mut self, at: u64, text: &str) -> Result<(), StoreError> {
-        // A person may have thought about the plan for long before a run begins.
-        match at {
-            0 => self.remote.confirm()?,
-            _ => self.remote.check()?,
+        if at == 0 {
+            return self.begin(text);
         }
+        self.remote.check()?;
         self.journal.append(at, text)?;
         self.since.get_or_insert_with(Instant::now);
         self.remote.check()

@@ -12,7 +12,7 @@ use crate::backend::{Attempt, Backend, Fold, Held, Keep, Mark, Place, Stored};
 use crate::error::StoreError;
 use crate::history::{Entry, Tally};
 use crate::journal::{self, Contents, Header, Tail};
-use crate::lock::{LockInfo, rfc3339, who};
+use crate::lock::{LockInfo, Process, rfc3339, who};
 use crate::measure::{content, measure};
 use crate::recover::{Decision, Found, decide, is_news};
 use crate::seal::{LineSealer, SealError, Sealer, Unsealed};
@@ -184,12 +184,25 @@ impl Store {
         self.place.connect()?.held()
     }
 
-    /// Takes the lock `id` away from its holder, which can then write nothing more.
+    /// Takes the lock `id` away from its holder, which can then write nothing more. A process of ours
+    /// that holds it on this machine is ended first, so that nothing it has under way goes on; if that is
+    /// not permitted, the lock is broken all the same. Tells which process was ended.
     ///
     /// # Errors
     /// If it is not that lock that is held, or it cannot be broken.
-    pub fn break_lock(&self, id: &str) -> Result<(), StoreError> {
-        self.place.connect()?.break_lock(id)
+    pub fn break_lock(&self, id: &str) -> Result<Option<Process>, StoreError> {
+        let mut backend = self.place.connect()?;
+        let holder = match backend.held()? {
+            Held::By(Some(holder)) if holder.id == id => holder.process,
+            _ => None,
+        };
+        let ended = holder.filter(|it| it.end().unwrap_or(false));
+        match backend.break_lock(id) {
+            // It went with its holder.
+            Err(_) if ended.is_some() && matches!(backend.held()?, Held::Free) => {}
+            broken => broken?,
+        }
+        Ok(ended)
     }
 
     /// Who changed it, when, oldest first. Lines that cannot be understood are left out.

@@ -25,11 +25,11 @@ use crate::variables::Typed;
 use crate::{INTERRUPTED, REFUSED, encryption, files, planfile, policy};
 
 /// What is there to work with once a plan is made.
-struct Ready {
-    prepared: Prepared,
-    outcome: PlanOutcome,
-    state: State,
-    lease: Lease,
+pub(super) struct Ready {
+    pub(super) prepared: Prepared,
+    pub(super) outcome: PlanOutcome,
+    pub(super) state: State,
+    pub(super) lease: Lease,
 }
 
 /// Plans, asks, and carries out. `forced` is the mode of the verb, if it has one.
@@ -136,7 +136,7 @@ fn from_file(
 }
 
 /// Holds the plan against the policies. None: they refuse it, and nobody holds the lock any more.
-fn judged(
+pub(super) fn judged(
     context: &Context,
     engine: &Engine,
     policies: Option<Policies>,
@@ -216,7 +216,7 @@ async fn fresh(
 }
 
 /// Asks whether the plan is to be carried out, if somebody is to be asked. The inner error is an exit code.
-async fn approved(
+pub(super) async fn approved(
     context: &Context,
     args: &ApplyArgs,
     ready: Ready,
@@ -300,7 +300,7 @@ async fn confirm(
     }
 }
 
-async fn carry_out(
+pub(super) async fn carry_out(
     context: &Context,
     engine: &Arc<Engine>,
     args: &ApplyArgs,
@@ -376,7 +376,7 @@ fn copy_to(
     })
 }
 
-fn close(context: &Context, lease: Lease) {
+pub(super) fn close(context: &Context, lease: Lease) {
     if let Err(error) = lease.close() {
         context.ui.diagnostics(&[store_error(&error)]);
     }

@@ -40,8 +40,10 @@ pub(crate) fn status(context: &Context, args: &StateLookArgs) -> Result<i32, Dia
                 };
                 context.ui.say(&format!("Process {} on {} {life}.", process.pid, process.host));
             }
+            // PostgreSQL numbers a lock by which a state is made -1.
+            let no_flag = if holder.id.starts_with('-') { "-- " } else { "" };
             context.ui.say(&format!(
-                "\nIf it does not work any more, end it, or run: plumb force-unlock {}",
+                "\nIf it does not work any more, end it, or run: plumb force-unlock {no_flag}{}",
                 holder.id
             ));
         }
@@ -63,14 +65,17 @@ pub(crate) fn force_unlock(context: &Context, args: &ForceUnlockArgs) -> Result<
     let store = store_of(context, args.state.as_deref(), &BackupFlags::default())?;
     if !args.force {
         let question = "Do you really want to force-unlock?\n  Plumb will remove the lock on the \
-                        remote state.\n  Whoever holds it can write nothing more, but what it has \
-                        begun goes on; this should\n  only be done if it does not work any more.\n  \
-                        Only 'yes' will be accepted to confirm.";
+                        remote state.\n  Whoever holds it can write nothing more. If it runs on this \
+                        machine it is ended;\n  elsewhere what it has begun goes on: do this only if it \
+                        does not work any more.\n  Only 'yes' will be accepted to confirm.";
         if context.ui.ask(question, false).as_deref() != Some("yes") {
             return Err(vec![Diagnostic::error("force-unlock cancelled.", "")]);
         }
     }
-    store.break_lock(&args.lock_id).map_err(|it| vec![store_error(&it)])?;
+    let ended = store.break_lock(&args.lock_id).map_err(|it| vec![store_error(&it)])?;
+    if let Some(process) = ended {
+        context.ui.say(&format!("Process {}, which held it, has been ended.\n", process.pid));
+    }
     context.ui.say(
         "Plumb state has been successfully unlocked!\n\nThe state has been unlocked, and Plumb \
          commands should now be able to\nobtain a new lock on the remote state.",

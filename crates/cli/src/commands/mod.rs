@@ -7,13 +7,16 @@ pub(crate) mod drift;
 mod ended;
 mod enter;
 mod fmt;
+mod generate;
 mod history;
 mod import;
 mod init;
 mod lock;
 mod plan;
 mod recover;
+mod rollback;
 mod show;
+mod snapshots;
 mod state;
 mod verify;
 pub(crate) mod watch;
@@ -55,9 +58,11 @@ pub(crate) fn view(verb: &Verb) -> (ViewFlags, bool) {
             Some(ProvidersVerb::Schema(it)) => (&it.view, false),
             None => (&it.view, false),
         },
+        Verb::Rollback(it) => (&it.view, it.json),
         Verb::Show(it) => (&it.view, false),
         Verb::State(it) => (
             match &it.verb {
+                StateVerb::Diff(it) => &it.view,
                 StateVerb::History(it) => &it.view,
                 StateVerb::List(it) => &it.view,
                 StateVerb::Mv(it) => &it.view,
@@ -115,8 +120,10 @@ pub(crate) async fn run(
         Verb::Import(args) => import::import(context, &args, typed).await,
         Verb::Output(args) => show::output(context, &args),
         Verb::Providers(args) => about::providers(context, &args),
+        Verb::Rollback(args) => rollback::rollback(context, &args, typed).await,
         Verb::Show(args) => show::show(context, &args),
         Verb::State(args) => match args.verb {
+            StateVerb::Diff(args) => snapshots::diff(context, &args),
             StateVerb::History(args) => history::history(context, &args),
             StateVerb::List(args) => state::list(context, &args),
             StateVerb::Mv(args) => state::mv(context, &args),

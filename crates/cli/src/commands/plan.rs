@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
-use plumb_diag::{Diagnostic, Diagnostics};
+use plumb_diag::Diagnostics;
 use plumb_engine::Observer;
+use plumb_model::question::Observations;
 use plumb_report::saved_text;
 
+use super::generate::{self, Standing};
 use crate::args::{BackupFlags, PlanArgs};
 use crate::context::{Context, store_error};
 use crate::planning::{self, Asked};
@@ -20,11 +22,8 @@ pub(crate) async fn plan(
     typed: &[Typed],
 ) -> Result<i32, Diagnostics> {
     context.ui.begin_json();
-    if args.generate_config_out.is_some() {
-        return Err(vec![Diagnostic::error(
-            "-generate-config-out is not supported yet",
-            "Write the resource blocks of what is to be imported by hand.",
-        )]);
+    if let Some(path) = &args.generate_config_out {
+        generate::refuse_existing(path)?;
     }
     let mode = planning::mode(&args.plan)?;
     let policies = policy::read(context, &args.policy)?;
@@ -36,14 +35,34 @@ pub(crate) async fn plan(
         input: context.may_ask(args.vars.input) && !args.json,
         state: args.state.state.as_deref(),
     };
-    let prepared = planning::prepare(context, &asked)?;
     let engine = context.engine(args.plan.parallelism);
     let schemas = engine.schemas().clone();
+    let standing = match &args.generate_config_out {
+        Some(path) => Standing::find(&schemas, path)?.map(|it| (it, path)),
+        None => None,
+    };
+    let mut prepared = match &standing {
+        Some((standing, _)) => standing.prepare(context, &asked)?,
+        None => planning::prepare(context, &asked)?,
+    };
     let store = context.store(&prepared.backend, &BackupFlags::default(), schemas.clone())?;
     let opened = context.open(&store, &args.state, "OperationTypePlan")?;
     let interrupt = planning::interrupts();
     let screen: Arc<dyn Observer> = Screen::new(&context.ui);
-    let made = planning::make(&engine, &prepared, &opened.state, &screen, &interrupt).await;
+    let state = &opened.state;
+    let made = async {
+        let mut seen = Observations::new();
+        if let Some((standing, path)) = &standing {
+            let generated = standing
+                .generate(context, &engine, &asked, &prepared, state, path, &screen, &interrupt)
+                .await?;
+            let Some(generated) = generated else { return Ok(None) };
+            (prepared, seen) = generated;
+        }
+        let options = prepared.options.clone();
+        planning::make_seen(&engine, &prepared, &options, state, seen, &screen, &interrupt).await
+    };
+    let made = made.await;
     opened.lease.close().map_err(|it| vec![store_error(&it)])?;
     let outcome = match made {
         Ok(Some(outcome)) => outcome,
@@ -64,7 +83,8 @@ pub(crate) async fn plan(
     if !args.json {
         planning::show(context, plan, &prepared.program, mode);
     }
-    let notes = planning::notes(plan, false);
+    let mut notes = planning::notes(plan, false);
+    notes.extend(standing.as_ref().map(|_| generate::warning()));
     context.reports.planned(context, plan, &prepared, mode, &notes);
     context.ui.diagnostics(&notes);
     // What is refused is not saved: nobody is to carry it out later.
@@ -76,6 +96,9 @@ pub(crate) async fn plan(
     }
     if let Some(path) = &args.html {
         html::write_plan(path, context, &prepared, &outcome)?;
+    }
+    if let Some((_, path)) = &standing {
+        context.ui.say(&generate::done_text(path));
     }
     if !args.json && (changes || args.out.is_some()) && !context.in_automation() {
         context.ui.print(&saved_text(args.out.as_deref(), "plumb", context.ui.out));

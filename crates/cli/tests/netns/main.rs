@@ -12,5 +12,6 @@ mod drift_verb;
 mod drifting;
 mod examples;
 mod kills;
+mod rollback;
 mod traffic;
 mod world;

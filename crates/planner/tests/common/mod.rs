@@ -113,6 +113,11 @@ impl Lab {
         if found.is_empty() { Ok(()) } else { Err(found) }
     }
 
+    /// What was compiled last.
+    pub fn program(&self) -> &Program {
+        &self.program
+    }
+
     pub fn plan(&mut self, text: &str) -> Result<(Planned, Observations), Diagnostics> {
         self.compile(text)?;
         self.run += 1;

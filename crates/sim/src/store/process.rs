@@ -10,6 +10,7 @@ use plumb_model::state::{State, Token};
 use plumb_model::value::{Type, Value};
 use plumb_state::{Lease, LockInfo, Opened, Store, StoreError};
 
+use super::split::JOURNAL;
 use super::truth::{no_orphans, number_of};
 use super::world::{Door, LEASE, Pid, World};
 
@@ -67,6 +68,15 @@ fn store(world: &Arc<World>, pid: Pid) -> Store {
 
 /// Panics if a person would have to look: whatever happened, what is there does not contradict itself.
 fn bearable(world: &World, error: &StoreError) {
+    if matches!(error, StoreError::Refused { .. }) {
+        // But for the one case in which it does: they move the journal away, as they are told.
+        let inner = &mut *world.inner();
+        if inner.stray.is_some() && inner.stray == inner.disk.find(JOURNAL) {
+            inner.disk.remove(JOURNAL);
+            inner.disk.sync_names();
+            return;
+        }
+    }
     let is_contradiction = matches!(
         error,
         StoreError::Refused { .. } | StoreError::Snapshot { .. } | StoreError::Journal { .. }
@@ -225,6 +235,8 @@ impl Process {
                         truth.maybe.clear();
                     }
                     truth.serial = serial;
+                    // What is folded, or found to be in the snapshot already, needs no broken journal.
+                    self.over = false;
                 } else {
                     assert_eq!(serial, before, "{} lost its lock and wrote", self.pid);
                 }

@@ -9,7 +9,7 @@ use plumb_state::{LockInfo, StoreError};
 use super::disk::{FileId, Name};
 use super::world::{Fate, Holder, Inner, LEASE, Pid, World, fenced, trouble};
 
-const JOURNAL: Name = "journal";
+pub(super) const JOURNAL: Name = "journal";
 const NEXT: Name = "journal.next";
 const TORN: Name = "journal.torn";
 const BREAKING: Name = "breaking";
@@ -58,6 +58,14 @@ impl Split {
                 return Err(error);
             }
         }
+        Ok(())
+    }
+
+    /// Whether the lock is still ours: the other side is asked.
+    fn confirm_lock(&mut self) -> Result<(), StoreError> {
+        self.world.instant(self.pid)?;
+        let Some((id, expires)) = &mut self.lock else { return Ok(()) };
+        *expires = renew(&mut self.world.inner(), id).inspect_err(|_| *expires = 0)?;
         Ok(())
     }
 
@@ -160,8 +168,16 @@ impl Split {
             Some(file) => file,
             None => {
                 self.end = u64::MAX;
+                let pid = self.pid;
                 let file = self.disk(|inner| match (at, inner.disk.find(JOURNAL)) {
-                    (0, None) => Ok(inner.disk.make(JOURNAL)),
+                    (0, None) => {
+                        let file = inner.disk.make(JOURNAL);
+                        if inner.lock.as_ref().is_none_or(|it| it.pid != pid) {
+                            inner.stray = Some(file);
+                            inner.truth.strayed();
+                        }
+                        Ok(file)
+                    }
                     (0, Some(_)) => Err(fenced("Another process took the journal over.")),
                     (_, Some(file)) => Ok(file),
                     (_, None) => Err(trouble("find the journal of")),
@@ -212,6 +228,15 @@ impl Split {
             self.sync_folder().inspect_err(|_| self.broken = true)?;
         }
         Ok(())
+    }
+
+    fn retract(&mut self) {
+        if let Some(file) = self.file.take()
+            && self.is_at(file).is_ok()
+        {
+            let _ = self.remove(JOURNAL);
+        }
+        self.broken = true;
     }
 
     fn hold(&mut self) {
@@ -358,10 +383,20 @@ impl Backend for Split {
     }
 
     fn append(&mut self, at: u64, text: &str) -> Result<(), StoreError> {
+        if at == 0 {
+            self.confirm_lock()?;
+            self.world.instant(self.pid)?;
+            self.append_text(0, text)?;
+            return self.confirm_lock().inspect_err(|_| self.retract());
+        }
         self.check()?;
         self.world.instant(self.pid)?;
         self.append_text(at, text)?;
         self.check()
+    }
+
+    fn confirm(&mut self) -> Result<(), StoreError> {
+        self.confirm_lock()
     }
 
     fn fold(&mut self, fold: Fold<'_>) -> Result<(), StoreError> {
@@ -369,6 +404,7 @@ impl Backend for Split {
         if self.broken {
             return Err(StoreError::Broken { name: JOURNAL.into() });
         }
+        self.check()?;
         self.prepare(fold.next)?;
         if let Some(Mark { at, text }) = fold.mark {
             self.append_text(at, text)?;
@@ -379,6 +415,7 @@ impl Backend for Split {
     }
 
     fn drop_journal(&mut self) -> Result<(), StoreError> {
+        self.check()?;
         self.turn(false)
     }
 

@@ -18,6 +18,10 @@ pub(crate) struct Truth {
     /// Writes since then that nobody was told of, or whose error was. A beginning of one of them may
     /// be there all the same.
     pub(crate) maybe: Vec<Vec<Event>>,
+    /// What somebody who does not hold it tried to write last.
+    foreign: Vec<Event>,
+    /// What is, or was, in a journal of such a one.
+    stray: Vec<Event>,
     /// The serial of the last snapshot that was acknowledged.
     pub(crate) serial: u64,
 }
@@ -25,9 +29,16 @@ pub(crate) struct Truth {
 impl Truth {
     /// A write begins.
     pub(crate) fn begin(&mut self, pid: Pid, events: &[Event]) {
-        if self.holder == Some(pid) {
-            self.maybe.push(events.to_vec());
+        match self.holder == Some(pid) {
+            true => self.maybe.push(events.to_vec()),
+            false => self.foreign = events.to_vec(),
         }
+    }
+
+    /// What is being written begins a journal, though the lock of who writes is gone. Whoever looks before
+    /// it is taken back finds calls that are never made.
+    pub(crate) fn strayed(&mut self) {
+        self.stray = std::mem::take(&mut self.foreign);
     }
 
     /// It was acknowledged.
@@ -59,7 +70,7 @@ impl Truth {
     /// Nothing that was acknowledged is missing, and nothing is there that nobody wrote.
     pub(crate) fn found(&self, found: &State, how: &str) {
         let tried = || {
-            self.maybe.iter().any(|events| {
+            self.maybe.iter().chain([&self.stray]).any(|events| {
                 let mut state = self.known.clone();
                 events.iter().any(|it| state.record(it).is_ok() && same(&state, found))
             })

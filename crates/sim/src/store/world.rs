@@ -9,7 +9,7 @@ use plumb_state::backend::{Backend, Place};
 use plumb_state::{LockInfo, StoreError};
 
 use super::StoreTotals;
-use super::disk::Disk;
+use super::disk::{Disk, FileId};
 use super::process::{self, Process};
 use super::split::Split;
 use super::table::Table;
@@ -55,6 +55,9 @@ pub(crate) struct Inner {
     /// Of a table.
     pub(crate) journal: Option<Vec<u8>>,
     pub(crate) lock: Option<Holder>,
+    /// A journal that a process began when its lock was gone already. It takes it back, unless it dies or
+    /// fails before; meanwhile only a person can tell that it is worth nothing.
+    pub(crate) stray: Option<FileId>,
     pub(crate) dead: BTreeSet<Pid>,
     asleep: bool,
     pids: Pid,
@@ -99,6 +102,7 @@ impl World {
             version: 0,
             journal: None,
             lock: None,
+            stray: None,
             dead: BTreeSet::new(),
             asleep: false,
             pids: 0,

@@ -46,14 +46,7 @@ pub(crate) fn keep(
 
 fn put(bytes: &[u8], like: &Utf8Path, to: &Utf8Path) -> Result<(), StoreError> {
     let making: Utf8PathBuf = format!("{to}.new").into();
-    let copied = || -> io::Result<()> {
-        let mut copy = disk::private().truncate(true).open(&making)?;
-        copy.write_all(bytes)?;
-        disk::dress_like(&copy, like)?;
-        copy.sync_data()
-    };
-    copied().map_err(failed("write the backup", &making))?;
-    disk::step("write the backup", &making)?;
+    disk::write_copy(&making, bytes, like)?;
     disk::rename(&making, to)
 }
 

@@ -146,11 +146,34 @@ pub(crate) fn open(path: &Utf8Path) -> Result<File, StoreError> {
 pub(crate) fn write_whole(path: &Utf8Path, bytes: &[u8]) -> Result<File, StoreError> {
     let mut file = create(path)?;
     let (first, second) = bytes.split_at(bytes.len() / 2);
-    file.write_all(first).map_err(failed("write", path))?;
-    step("write", path)?;
-    file.write_all(second).and_then(|()| file.sync_data()).map_err(failed("write", path))?;
-    step("sync", path)?;
+    let mut write = || -> Result<(), StoreError> {
+        file.write_all(first).map_err(failed("write", path))?;
+        step("write", path)?;
+        file.write_all(second).and_then(|()| file.sync_data()).map_err(failed("write", path))?;
+        step("sync", path)
+    };
+    let written = write();
+    or_withdraw(written, &file, path)?;
     Ok(file)
+}
+
+/// Takes away what was to become a file when something on the way went wrong, if it still is the one.
+pub(crate) fn or_withdraw<T>(
+    done: Result<T, StoreError>,
+    file: &File,
+    path: &Utf8Path,
+) -> Result<T, StoreError> {
+    if done.is_err() {
+        withdraw(file, path);
+    }
+    done
+}
+
+/// Takes away a file that was to take another one's place, if the path still names it.
+pub(crate) fn withdraw(file: &File, path: &Utf8Path) {
+    if is_at(file, path).unwrap_or(false) {
+        let _ = remove(path);
+    }
 }
 
 /// Whether `path` names this very file.
@@ -170,7 +193,7 @@ pub(crate) fn write_copy(
     path: &Utf8Path,
 ) -> Result<(), StoreError> {
     let copy = write_whole(making, bytes)?;
-    dress_like(&copy, path).map_err(failed("write", making))
+    or_withdraw(dress_like(&copy, path).map_err(failed("write", making)), &copy, making)
 }
 
 /// Gives a file the mode, and as far as we may the owner, of the one it will replace.

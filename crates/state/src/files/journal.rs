@@ -126,6 +126,15 @@ impl Journal {
         still_at(file, path)
     }
 
+    /// Takes back a journal that was begun by a process which then finds that its lock is gone: it would
+    /// speak against the state that others have made meanwhile.
+    pub(crate) fn retract(&mut self) {
+        if let Some(file) = self.file.take() {
+            disk::withdraw(&file, &self.paths.journal);
+        }
+        self.broken = true;
+    }
+
     /// Puts a copy in its place, so that what a process that lost its lock still writes goes nowhere.
     pub(crate) fn renew(&self) -> Result<(), StoreError> {
         let Paths { journal, breaking, .. } = &self.paths;
@@ -148,16 +157,15 @@ impl Journal {
             }
             None => return Ok(None),
         };
-        self.paths.sync_folder()?;
+        self.paths.sync_folder().inspect_err(|_| self.withdraw(prepared.as_ref()))?;
         Ok(prepared)
     }
 
     /// Takes away what was prepared by who finds out that the lock is lost: whoever has it may make a
     /// snapshot of the same serial, to which it would seem to belong.
     pub(crate) fn withdraw(&self, prepared: Option<&File>) {
-        let next = &self.paths.next;
-        if prepared.is_some_and(|it| still_at(it, next).is_ok()) {
-            let _ = disk::remove(next);
+        if let Some(file) = prepared {
+            disk::withdraw(file, &self.paths.next);
         }
     }
 

@@ -8,6 +8,7 @@ mod breaking;
 pub(crate) mod disk;
 pub(crate) mod journal;
 
+use std::fs::File;
 use std::io::Write;
 
 use camino::{Utf8Path, Utf8PathBuf};
@@ -85,6 +86,31 @@ impl Files {
 
     fn paths(&self) -> &Paths {
         &self.journal.paths
+    }
+
+    /// Writes the snapshot in the making and what belongs to it, and gives it the state's name.
+    fn put(&mut self, fold: &Fold<'_>, made: &mut File) -> Result<(), StoreError> {
+        let paths = self.paths().clone();
+        let Paths { state, making, .. } = &paths;
+        made.write_all(fold.snapshot)
+            .and_then(|()| disk::dress_like(made, state))
+            .and_then(|()| made.sync_all())
+            .map_err(failed("write", making))?;
+        if let Some(lock) = &mut self.lock {
+            lock.extend(made).map_err(failed("lock", making))?;
+        }
+        if let Some(serial) = fold.back_up {
+            archive::back_up(&paths, self.backup.as_deref(), serial)?;
+        }
+        // From here on it must be plain at every point which journal belongs to which snapshot.
+        self.check()?;
+        let prepared = self.journal.prepare(fold.next)?;
+        if let Some(Mark { at, text }) = fold.mark {
+            let marked = self.journal.append(at, text);
+            marked.inspect_err(|_| self.journal.withdraw(prepared.as_ref()))?;
+        }
+        self.check().inspect_err(|_| self.journal.withdraw(prepared.as_ref()))?;
+        disk::rename(making, state)
     }
 }
 
@@ -165,12 +191,16 @@ impl Backend for Files {
         self.journal.append(at, text)?;
         // Once more behind the write: whoever breaks the lock copies the journal after that, so that
         // the copy holds what we wrote, or we learn now that it does not.
-        self.check()
+        let checked = self.check();
+        if at == 0 && checked.is_err() {
+            self.journal.retract();
+        }
+        checked
     }
 
     fn fold(&mut self, fold: Fold<'_>) -> Result<(), StoreError> {
         let paths = self.paths().clone();
-        let Paths { state, making, .. } = &paths;
+        let making = &paths.making;
         if self.journal.broken {
             return Err(StoreError::Broken { name: paths.journal.to_string() });
         }
@@ -179,25 +209,8 @@ impl Backend for Files {
         // One that is left from a failed attempt may be locked by ourselves.
         disk::remove(making)?;
         let mut made = disk::create(making)?;
-        made.write_all(fold.snapshot)
-            .and_then(|()| disk::dress_like(&made, state))
-            .and_then(|()| made.sync_all())
-            .map_err(failed("write", making))?;
-        if let Some(lock) = &mut self.lock {
-            lock.extend(&made).map_err(failed("lock", making))?;
-        }
-        if let Some(serial) = fold.back_up {
-            archive::back_up(&paths, self.backup.as_deref(), serial)?;
-        }
-        // From here on it must be plain at every point which journal belongs to which snapshot.
-        self.check()?;
-        let prepared = self.journal.prepare(fold.next)?;
-        if let Some(Mark { at, text }) = fold.mark {
-            let marked = self.journal.append(at, text);
-            marked.inspect_err(|_| self.journal.withdraw(prepared.as_ref()))?;
-        }
-        self.check().inspect_err(|_| self.journal.withdraw(prepared.as_ref()))?;
-        disk::rename(making, state)?;
+        let put = self.put(&fold, &mut made);
+        disk::or_withdraw(put, &made, making)?;
         self.journal.broken = true;
         paths.sync_folder()?;
         // The journal at that path may be somebody else's by now.

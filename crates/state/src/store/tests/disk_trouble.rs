@@ -1,5 +1,6 @@
 //! A full disk and a read-only folder, really: in a mount namespace of their own.
 
+use std::collections::BTreeMap;
 use std::process::Command;
 
 use super::*;
@@ -98,6 +99,56 @@ fn a_full_disk_loses_nothing_that_was_acknowledged() {
     let small = [output("small", 1)];
     record(&mut state, &mut lease, &small);
     drop(lease);
+    assert_eq!(content(&store.read_only().expect("readable").0), content(&state));
+}
+
+/// With so much room that it fails at one place or another, until it suffices.
+#[test]
+fn a_folding_that_finds_no_room_leaves_no_beginnings() {
+    let Some(folder) = on_a_small_disk("a_folding_that_finds_no_room_leaves_no_beginnings") else {
+        return;
+    };
+    let store = store_in(&folder);
+    let Opened { mut state, mut lease, .. } =
+        store.open(Some(&LockInfo::new("t"))).expect("room for that");
+    let long = Value::string("x".repeat(10_000));
+    for name in ["a", "b"] {
+        let event = Event::Output { name: name.into(), value: Some(long.clone()) };
+        record(&mut state, &mut lease, &[event]);
+    }
+    lease.checkpoint(&state).expect("folded");
+    record(&mut state, &mut lease, &[output("small", 1)]);
+    let files = || -> BTreeMap<String, Vec<u8>> {
+        let of = |folder: &Utf8PathBuf| fs::read_dir(folder).into_iter().flatten().flatten();
+        let all = of(&folder).chain(of(&folder.join(".terraform.tfstate.past")));
+        let all = all.filter(|it| it.path().is_file() && it.file_name() != "filler");
+        let text = |it: &fs::DirEntry| it.path().to_str().expect("text").to_owned();
+        all.map(|it| (text(&it), fs::read(it.path()).expect("readable"))).collect()
+    };
+    let before = files();
+    let filler = folder.join("filler");
+    let mut failures = 0;
+    for pages in 0.. {
+        let _ = fs::write(&filler, vec![0; 200_000]);
+        let room = fs::metadata(&filler).expect("there").len().saturating_sub(pages * 4096);
+        File::options().write(true).open(&filler).and_then(|it| it.set_len(room)).expect("shorter");
+        match lease.checkpoint(&state) {
+            Ok(_) => break,
+            failed => is_full(failed),
+        }
+        failures += 1;
+        let after = files();
+        let names = |it: &BTreeMap<String, Vec<u8>>| it.keys().cloned().collect::<Vec<_>>();
+        // The snapshot that is about to be replaced may have been put away already.
+        let backup = |name: &String| name.ends_with(".backup") || name.contains(".past/");
+        let new: Vec<_> = names(&after).into_iter().filter(|it| !before.contains_key(it)).collect();
+        assert!(new.iter().all(backup) && !new.iter().any(|it| it.ends_with(".new")), "{new:?}");
+        let kept = before.iter().filter(|it| !backup(it.0));
+        assert!(kept.into_iter().all(|it| after.get(it.0) == Some(it.1)), "{:?}", names(&after));
+    }
+    assert!(failures > 3, "it failed at {failures} places");
+    drop(lease);
+    fs::remove_file(&filler).expect("removed");
     assert_eq!(content(&store.read_only().expect("readable").0), content(&state));
 }
 

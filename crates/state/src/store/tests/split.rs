@@ -15,6 +15,8 @@ struct Far {
     fates: Vec<Fate>,
     /// Nothing answers any more.
     down: bool,
+    /// So often it still says whose the lock is; then somebody breaks it.
+    looks: Option<u32>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -96,6 +98,13 @@ impl Remote for Line {
     }
 
     fn check(&mut self) -> Result<(), StoreError> {
+        {
+            let mut far = self.far()?;
+            match far.looks {
+                Some(0) => far.lock = None,
+                looks => far.looks = looks.map(|it| it - 1),
+            }
+        }
         let ours = match (&self.id, &self.far()?.lock) {
             (None, _) => true,
             (Some(id), holder) => holder.as_ref().is_some_and(|it| it.id == *id),
@@ -235,4 +244,29 @@ fn whoever_lost_the_lock_writes_nothing_more() {
     drop(lease);
     assert_eq!(content(&second.state), content(&state));
     assert!(matches!(world.store.held(), Ok(Held::By(_))), "the second one's lock is left alone");
+}
+
+#[test]
+fn a_journal_begun_without_the_lock_is_taken_back() {
+    for looks in 0..=2 {
+        let world = World::new();
+        let Opened { mut state, mut lease, .. } = world.open();
+        record(&mut state, &mut lease, &[output("a", 1)]);
+        lease.checkpoint(&state).expect("folded");
+        world.far().looks = Some(looks);
+        let begun = lease.append(&[output("a", 2)]);
+        let journals = fs::read_dir(&world.cloud.folder).expect("readable").flatten();
+        let journals =
+            journals.filter(|it| it.path().extension().is_some_and(|it| it == "journal"));
+        match begun {
+            Ok(()) => {
+                assert_eq!((journals.count(), looks), (1, 2), "it is asked twice");
+                continue;
+            }
+            Err(StoreError::Fenced { .. }) => assert_eq!(journals.count(), 0),
+            Err(other) => panic!("{other:?}"),
+        }
+        let broken = lease.append(&[output("a", 3)]);
+        assert!(matches!(broken, Err(StoreError::Fenced { .. } | StoreError::Broken { .. })));
+    }
 }
