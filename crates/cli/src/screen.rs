@@ -6,16 +6,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use indicatif::{MultiProgress, ProgressBar, ProgressStyle};
-use plumb_engine::{Notice, Observer};
+use plumb_engine::{Notice, Observer, Provisioning};
 use plumb_model::addr::ObjectKey;
 use plumb_report::{
-    Doing, Moment, progress_line, progress_text, refresh_line, refresh_text, seconds,
+    Doing, Moment, Provision, progress_line, progress_text, provision_line, provision_text,
+    refresh_line, refresh_text, seconds,
 };
 
 use crate::ui::{Ui, now};
 
 /// How often somebody who waits is told that it goes on.
 const STILL: Duration = Duration::from_secs(10);
+
+/// The one kind of provisioner that there is.
+const LOCAL_EXEC: &str = "local-exec";
 
 /// Watches the engine.
 pub(crate) struct Screen {
@@ -190,6 +194,19 @@ impl Observer for Screen {
             Notice::Retrying(key, attempt, why) => {
                 if !self.ui.json {
                     self.print(&format!("{key}: {why}; trying again ({attempt})"));
+                }
+            }
+            Notice::Provisioner(key, what) => {
+                let what = match what {
+                    Provisioning::Started => Provision::Started,
+                    Provisioning::Output(line) => Provision::Output(line),
+                    Provisioning::Done => Provision::Done,
+                    Provisioning::Failed => Provision::Failed,
+                };
+                self.ui.event(|| provision_line(key, LOCAL_EXEC, what, &now()));
+                let text = provision_text(key, LOCAL_EXEC, what, self.ui.out);
+                if let Some(text) = text.filter(|_| !self.ui.json) {
+                    self.print(&text);
                 }
             }
             Notice::Interrupted(1) => {

@@ -553,3 +553,102 @@ fn a_chain_of_modules_is_drawn() {
     "#]]
     .assert_eq(&lab.ok(&["state", "list"]));
 }
+
+#[test]
+fn commands_beside_an_object() {
+    let lab = Lab::new(
+        r#"
+        variable "token" {
+          default   = "hush"
+          sensitive = true
+        }
+        resource "terraform_data" "x" {
+          input = "it"
+          provisioner "local-exec" {
+            command     = "echo $GREETING ${self.input}; pwd"
+            working_dir = "/"
+            environment = { GREETING = "hello" }
+          }
+          provisioner "local-exec" {
+            command = "echo ${var.token}"
+          }
+          provisioner "local-exec" {
+            command     = "exit 3"
+            interpreter = ["/bin/sh", "-ec"]
+          }
+        }
+        "#,
+    );
+    let ran = lab.run(&["apply", "-auto-approve", "-no-color"]);
+    assert_eq!(ran.code, 1);
+    let said: Vec<&str> = ran.out.lines().filter(|it| it.contains("local-exec")).collect();
+    expect![[r#"
+        terraform_data.x: Provisioning with 'local-exec'...
+        terraform_data.x (local-exec): Executing: ["/bin/sh" "-c" "echo $GREETING it; pwd"]
+        terraform_data.x (local-exec): hello it
+        terraform_data.x (local-exec): /
+        terraform_data.x: Provisioning with 'local-exec'...
+        terraform_data.x (local-exec): (output suppressed due to sensitive value in config)
+        terraform_data.x (local-exec): (output suppressed due to sensitive value in config)
+        terraform_data.x: Provisioning with 'local-exec'...
+        terraform_data.x (local-exec): Executing: ["/bin/sh" "-ec" "exit 3"]"#]]
+    .assert_eq(&said.join("\n"));
+    expect![[r#"
+
+        Error: local-exec provisioner error
+
+          with terraform_data.x,
+          on main.tf line 16:
+          16:           provisioner "local-exec" {
+                                                 ^
+
+        Error running command 'exit 3': exit status 3. Output: 
+    "#]]
+    .assert_eq(&ran.err);
+    assert!(lab.state().unwrap().contains("\"tainted\""));
+}
+
+#[test]
+fn files_in_json() {
+    let lab = Lab::new("variable \"size\" {}\n");
+    lab.file(
+        "more.tf.json",
+        r#"{
+  "locals": {"twice": "${var.size * 2}"},
+  "resource": {"terraform_data": {"x": {"count": 2, "input": {"a b": "${local.twice} of ${count.index}"}}}},
+  "output": {"all": {"value": "${terraform_data.x[*].output}"}}
+}"#,
+    );
+    lab.file("x_override.tf.json", r#"{"variable": {"size": {"default": 3}}}"#);
+    lab.ok(&["apply", "-auto-approve"]);
+    let out = lab.ok(&["output", "-json", "all"]);
+    assert_eq!(out.trim(), r#"[{"a b":"6 of 0"},{"a b":"6 of 1"}]"#);
+    // What is a block is said by the provider's schema.
+    let container = |volume: &str| {
+        format!(
+            r#"{{"resource": {{"docker_container": {{"x": {{
+  "name": "x", "image": "y",
+  "ports": [{{"internal": 80}}, {{"internal": "${{80 + 1}}"}}],
+  "labels": {{"label": "a", "value": "b"}},
+  "dynamic": {{"volumes": {{"for_each": ["/a"], "content": {{
+    "{volume}": "${{volumes.value}}"
+  }}}}}}
+}}}}}}}}"#
+        )
+    };
+    lab.file("more.tf.json", &container("container_path"));
+    lab.ok(&["validate"]);
+    lab.file("more.tf.json", &container("container_pat"));
+    let ran = lab.run(&["validate", "-no-color"]);
+    expect![[r#"
+
+        Error: Extraneous JSON object property
+
+          on more.tf.json line 6:
+           6:     "container_pat": "${volumes.value}"
+                  ^^^^^^^^^^^^^^^
+
+        No argument or block type is named "container_pat".
+    "#]]
+    .assert_eq(&ran.err);
+}

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
 use plumb_diag::Diagnostic;
-use plumb_executor::{CallWork, Run, Work};
+use plumb_executor::{CallWork, ProvisionWork, Run, Work};
 use plumb_lang::Program;
 use plumb_model::event::{Effect, Event};
 use plumb_model::question::{Answer, QuestionKey};
@@ -20,6 +20,7 @@ use crate::awake::{Awake, TICK};
 use crate::call::{call, call_local, diagnostic, id, operation};
 use crate::failures::store_error;
 use crate::journal::Journal;
+use crate::local_exec::local_exec;
 use crate::observe::{Notice, Observer, id_of};
 use crate::{Engine, Interrupt};
 
@@ -41,6 +42,8 @@ pub(crate) struct Driver<'a> {
     /// Calls that wait for their intent to be written.
     #[expect(clippy::vec_box, reason = "they come and go in boxes")]
     calls: Vec<Box<CallWork>>,
+    /// Commands that wait for what was before them to be written.
+    commands: Vec<Box<ProvisionWork>>,
     /// The journal could not be written: nothing new is started.
     broken: Option<StoreError>,
     /// Calls and questions under way.
@@ -60,6 +63,7 @@ fn overslept() -> Failure {
 enum Back {
     Called(Box<CallWork>, Instant, Outcome),
     Answered(QuestionKey, Answer),
+    Provisioned(Box<ProvisionWork>, Option<Diagnostic>),
 }
 
 impl<'a> Driver<'a> {
@@ -72,9 +76,22 @@ impl<'a> Driver<'a> {
         journal: &'a mut (dyn Journal + Send),
         observer: Arc<dyn Observer>,
     ) -> Driver<'a> {
-        let (batch, calls, tasks) = (first, Vec::new(), JoinSet::new());
+        let (batch, tasks) = (first, JoinSet::new());
+        let (calls, commands) = (Vec::new(), Vec::new());
         let (broken, awake) = (None, Arc::new(Awake::new()));
-        Driver { engine, program, run, journal, observer, batch, calls, broken, tasks, awake }
+        Driver {
+            engine,
+            program,
+            run,
+            journal,
+            observer,
+            batch,
+            calls,
+            commands,
+            broken,
+            tasks,
+            awake,
+        }
     }
 
     /// Until it is over.
@@ -128,7 +145,7 @@ impl<'a> Driver<'a> {
 
     /// Takes the next things to do, as many as may be done now. Whether there may be more.
     fn gather(&mut self) -> bool {
-        while self.tasks.len() + self.calls.len() < self.engine.parallelism {
+        while self.under_way() < self.engine.parallelism {
             match self.run.next_work() {
                 None => return false,
                 Some(Work::Record(event)) => self.batch.push(event),
@@ -145,12 +162,17 @@ impl<'a> Driver<'a> {
                         self.calls.push(work);
                     }
                 }
+                Some(Work::Provision(work)) => self.commands.push(work),
             }
             if self.batch.len() >= BATCH_MAX {
                 return true;
             }
         }
         false
+    }
+
+    fn under_way(&self) -> usize {
+        self.tasks.len() + self.calls.len() + self.commands.len()
     }
 
     fn is_local(&self, work: &CallWork) -> bool {
@@ -180,8 +202,15 @@ impl<'a> Driver<'a> {
         true
     }
 
-    /// Makes the calls whose intents are written.
+    /// Makes the calls whose intents are written, and runs commands.
     fn call(&mut self, interrupt: &Interrupt) {
+        for work in std::mem::take(&mut self.commands) {
+            let observer = self.observer.clone();
+            self.tasks.spawn(async move {
+                let failure = local_exec(&work, &observer).await;
+                Back::Provisioned(work, failure)
+            });
+        }
         for work in std::mem::take(&mut self.calls) {
             let (engine, observer) = (self.engine.clone(), self.observer.clone());
             let (interrupt, local) = (interrupt.clone(), self.is_local(&work));
@@ -217,6 +246,7 @@ impl<'a> Driver<'a> {
         match back.unwrap_or_else(|bug| panic!("tasks catch what providers do: {bug}")) {
             Back::Answered(key, answer) => self.run.answer(key, answer),
             Back::Called(work, since, outcome) => self.called(&work, since, outcome),
+            Back::Provisioned(work, failure) => self.run.provisioned(&work, failure),
         }
     }
 
@@ -270,6 +300,7 @@ impl<'a> Driver<'a> {
 
     /// Takes back the calls that are not made.
     fn withdraw(&mut self) {
+        self.commands.drain(..).for_each(|it| self.run.unprovision(&it));
         let tokens: BTreeSet<_> = self.calls.drain(..).map(|it| it.token).collect();
         tokens.iter().for_each(|it| self.run.withdraw(*it));
         self.batch

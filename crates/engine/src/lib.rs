@@ -14,6 +14,7 @@ mod drive;
 mod failures;
 mod files;
 mod journal;
+mod local_exec;
 mod observe;
 mod patience;
 mod plan;
@@ -32,7 +33,7 @@ pub use apply::{Applied, ApplyRequest};
 pub use around::Providers;
 pub use failures::store_error;
 pub use journal::Journal;
-pub use observe::{Notice, Observer, Silent};
+pub use observe::{Notice, Observer, Provisioning, Silent};
 pub use plan::{PlanOutcome, PlanRequest};
 
 use connections::Connections;

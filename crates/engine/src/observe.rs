@@ -34,8 +34,23 @@ pub enum Notice<'a> {
     Failed(&'a ObjectKey, &'static str, Duration, &'a Diagnostic),
     /// A call is made again after a failure that may pass.
     Retrying(&'a ObjectKey, u32, &'a str),
+    /// A provisioner runs beside an object.
+    Provisioner(&'a ObjectKey, Provisioning<'a>),
     /// Somebody wants the work to end.
     Interrupted(u8),
+}
+
+/// What a provisioner does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Provisioning<'a> {
+    /// It begins.
+    Started,
+    /// It said this.
+    Output(&'a str),
+    /// It went well.
+    Done,
+    /// It did not.
+    Failed,
 }
 
 /// Sees nothing.

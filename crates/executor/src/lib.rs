@@ -6,6 +6,8 @@
 
 mod judge;
 mod prepare;
+mod provision;
 mod run;
 
+pub use provision::ProvisionWork;
 pub use run::{Call, CallWork, Run, RunInput, Status, Summary, Work};

@@ -85,7 +85,7 @@ impl Run<'_> {
         if failed { Prepared::Failed } else { Prepared::Done }
     }
 
-    fn each(&self, site: Site, addr: &Addr) -> Option<(usize, Each)> {
+    pub(crate) fn each(&self, site: Site, addr: &Addr) -> Option<(usize, Each)> {
         let slot = self.known.resource(NodeId(site.node), site.module)?;
         let index = slot.instances.position(addr.key.as_ref())?;
         Some((index, slot.instances.each(index)))

@@ -15,6 +15,7 @@ use plumb_model::value::Value;
 
 use crate::judge::Verdict;
 use crate::prepare::{Prepared, site};
+use crate::provision::{ProvisionWork, Provisioned, Provisioning};
 
 /// What a run works with.
 #[derive(Clone, Copy)]
@@ -42,12 +43,12 @@ pub struct Run<'a> {
     pub(crate) providers: BTreeMap<Arc<ProviderAddr>, Value>,
     pub(crate) diagnostics: Diagnostics,
     pub(crate) replaced: Replaced,
-    status: Vec<Status>,
+    pub(crate) status: Vec<Status>,
     /// By step: how many it still waits for.
     waits: Vec<u32>,
     /// By step: who waits for it.
     dependents: Vec<Vec<u32>>,
-    ready: BTreeSet<u32>,
+    pub(crate) ready: BTreeSet<u32>,
     /// By source of the provider: ready, but their provider has enough to do.
     held: BTreeMap<Arc<str>, BTreeSet<u32>>,
     /// By step: whom its call is made to.
@@ -56,7 +57,11 @@ pub struct Run<'a> {
     /// By source of the provider, for those that have a limit: calls and questions under way.
     busy: BTreeMap<Arc<str>, usize>,
     /// Steps whose call was recorded, and whose judgement waits for a fact.
-    judging: BTreeSet<u32>,
+    pub(crate) judging: BTreeSet<u32>,
+    /// By step: how far its provisioners are.
+    pub(crate) provisioning: BTreeMap<u32, Provisioning>,
+    /// Commands of provisioners that are run.
+    pub(crate) commands: usize,
     summary: Summary,
 }
 
@@ -93,6 +98,9 @@ pub enum Work {
     /// Make a call and say what came of it, with [`Run::finish`], [`Run::lose`] or, if it was not
     /// made after all, [`Run::withdraw`].
     Call(Box<CallWork>),
+    /// Once everything so far is written, run this, and say what came of it with
+    /// [`Run::provisioned`] or, if it was not run after all, [`Run::unprovision`].
+    Provision(Box<ProvisionWork>),
 }
 
 /// A call to be made.
@@ -197,6 +205,8 @@ impl<'a> Run<'a> {
             answering: BTreeMap::new(),
             busy: BTreeMap::new(),
             judging: BTreeSet::new(),
+            provisioning: BTreeMap::new(),
+            commands: 0,
             summary: Summary { imported, ..Summary::default() },
         };
         let started = Event::RunStarted { run: input.plan.run };
@@ -242,6 +252,7 @@ impl<'a> Run<'a> {
             && self.held.values().all(BTreeSet::is_empty)
             && self.calling.is_empty()
             && self.answering.is_empty()
+            && self.commands == 0
     }
 
     pub(crate) fn world(&self) -> World<'_> {
@@ -263,6 +274,11 @@ impl<'a> Run<'a> {
                     return Some(work);
                 }
                 continue;
+            }
+            match self.provision(index) {
+                Provisioned::Work(work) => return Some(work),
+                Provisioned::Wait => continue,
+                Provisioned::GoOn => {}
             }
             let step = &self.input.plan.steps[index as usize];
             match self.prepare(step) {
@@ -343,7 +359,7 @@ impl<'a> Run<'a> {
     }
 
     /// The question that a step waits for from now on; nothing if it is asked already.
-    fn question(&mut self, index: u32) -> Option<Work> {
+    pub(crate) fn question(&mut self, index: u32) -> Option<Work> {
         // One at a time: a step that waited in two places would be made twice.
         let asked = self.asked.take().pop_first();
         let (key, question) = asked.unwrap_or_else(|| panic!("step {index} waits for nothing"));
@@ -405,6 +421,10 @@ impl<'a> Run<'a> {
     ) -> Vec<Event> {
         self.called(token);
         let (left, aside) = self.masked(token, left, failure.is_some());
+        let left = match failure {
+            Some(_) => left,
+            None => self.unprovisioned(token.step, left),
+        };
         let mut events = vec![Event::Finished { token, left: left.clone() }];
         self.record(&events[0]);
         if let Some(seen) = self.seen_aside(token, aside) {
@@ -418,6 +438,12 @@ impl<'a> Run<'a> {
             (Op::Update { .. }, Effect::Made(_)) if failure.is_none() => self.summary.changed += 1,
             (Op::Delete { .. }, Effect::Deleted) => self.summary.destroyed += 1,
             _ => {}
+        }
+        if self.provisioning.contains_key(&token.step) {
+            // It is judged when its provisioners have run.
+            self.status[token.step as usize] = Status::Waiting;
+            self.ready.insert(token.step);
+            return events;
         }
         let verdict = match failure {
             Some(failure) => {
@@ -561,7 +587,7 @@ impl<'a> Run<'a> {
     }
 
     /// Ends a step: who waits for it may go on, or is skipped.
-    fn conclude(&mut self, index: u32, succeeded: bool) {
+    pub(crate) fn conclude(&mut self, index: u32, succeeded: bool) {
         if succeeded {
             self.status[index as usize] = Status::Done;
             for dependent in &self.dependents[index as usize] {

@@ -13,14 +13,14 @@ use plumb_diag::{Diagnostic, Diagnostics, Span};
 use plumb_model::addr::{ConfigAddr, Mode, ModulePath, ProviderAddr, Resource};
 use plumb_model::schema::Schemas;
 
-use crate::config::{Condition, Module, ProviderName, Repeat, ResourceBlock};
+use crate::config::{Condition, Module, ProviderName, ProviderRef, Repeat, ResourceBlock, When};
 use crate::eval;
 use crate::program::*;
 use crate::syntax::{Expr, Traversal};
 
 use order::order;
 use references::References;
-pub(crate) use references::call_output;
+pub(crate) use references::{call_output, names_node, self_reference};
 
 /// The modules of a configuration: the root, and for every module the directories that its calls
 /// lead to.
@@ -38,8 +38,9 @@ const DEPTH_MAX: usize = 100;
 /// Resolves names and puts everything in order. The program is whole only if no diagnostic is an
 /// error.
 pub fn compile(tree: &ModuleTree, schemas: &Schemas) -> (Program, Diagnostics) {
+    let adapted = crate::json::with_blocks(tree, schemas);
     let mut compiler = Compiler {
-        tree,
+        tree: adapted.as_ref().unwrap_or(tree),
         schemas,
         modules: Vec::new(),
         scopes: Vec::new(),
@@ -185,6 +186,10 @@ impl Compiler<'_> {
                 }
             }
             for (theirs, ours) in &call.providers {
+                if let Some(error) = self.other_provider(id, &child, name, theirs, ours) {
+                    self.diagnostics.push(error);
+                    continue;
+                }
                 match scope.providers.get(&ours.name) {
                     Some(addr) => {
                         inner.providers.insert(theirs.name.clone(), addr.clone());
@@ -224,11 +229,15 @@ impl Compiler<'_> {
                 module: self.nodes[index].module,
                 check: None,
                 found: BTreeSet::new(),
+                itself: false,
                 dones: Vec::new(),
                 errors: Vec::new(),
             };
             refs.node(index);
-            let References { found, dones, errors, .. } = refs;
+            let References { found, itself, dones, errors, .. } = refs;
+            if let (true, NodeKind::Resource(it)) = (itself, &mut self.nodes[index].kind) {
+                Arc::make_mut(it).refers_to_itself = true;
+            }
             self.diagnostics.extend(errors);
             self.nodes[index].refs.extend(found);
             for module in dones {

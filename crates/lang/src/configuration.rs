@@ -14,6 +14,7 @@ use plumb_model::value::{Number, convert};
 use crate::compile::{display, provider_source};
 use crate::config::{Module, ModuleCall, Output, ProviderName, Repeat, ResourceBlock, Variable};
 use crate::eval::{self, Constants};
+use crate::nodes::LOCAL_EXEC;
 use crate::program::{ModuleId, NodeKind, Program, ProgramModule};
 use crate::syntax::{Block, Body, Expr, Step, StepKind, Traversal};
 
@@ -267,6 +268,16 @@ fn module(providers: &Providers<'_>, module: &ProgramModule, out: &mut String) {
                     NodeKind::Resource(it) => Some(&it.schema),
                     _ => None,
                 });
+            json.part("provisioners", |out| {
+                array(&block.provisioners, out, |it, out| {
+                    let mut json = Json::new(out);
+                    json.text("type", &it.kind);
+                    if &*it.kind == "local-exec" {
+                        json.part("expressions", |out| body(&it.body, &LOCAL_EXEC, out));
+                    }
+                    json.end();
+                })
+            });
             if let Some(schema) = schema {
                 json.part("expressions", |out| body(&block.body, &schema.block, out));
             }

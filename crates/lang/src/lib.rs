@@ -11,6 +11,7 @@ pub mod format;
 pub mod functions;
 pub mod generate;
 pub mod inputs;
+mod json;
 pub mod known;
 pub mod nodes;
 pub mod program;

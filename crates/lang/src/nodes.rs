@@ -1,13 +1,16 @@
 //! What one node is, in one instance of its module. Each function looks only at its arguments.
 
 mod conditions;
+mod ephemeral;
 mod import;
+mod itself;
+mod provision;
 mod trigger;
 mod variable;
 
 use std::sync::Arc;
 
-use plumb_diag::{Diagnostic, Diagnostics};
+use plumb_diag::{Diagnostic, Diagnostics, Span};
 use plumb_model::addr::{Addr, InstanceKey};
 use plumb_model::schema::ProviderSchema;
 use plumb_model::value::{ConvertError, Marks, Type, Value, ValueKind, convert};
@@ -15,13 +18,18 @@ use plumb_model::value::{ConvertError, Marks, Type, Value, ValueKind, convert};
 use crate::config::{Condition, Import, Output, Repeat, ResourceBlock};
 use crate::eval::{self, Constants, WhenUnknown};
 use crate::known::{Each, Instances};
-use crate::program::{ModuleId, Name, Node, NodeId, NodeKind, ProviderNode, ResourceNode};
+use crate::program::{ModuleId, Name, Node, NodeId, NodeKind, Program, ProviderNode, ResourceNode};
 use crate::scope::{Phase, Scope, World};
 use crate::syntax::{AccessStep, Body, Expr, ExprKind, StepKind};
 
 use conditions::judge;
 pub use conditions::{check, check_data, conditions};
+pub(crate) use ephemeral::{refuse_ephemeral, without_ephemeral};
 pub use import::import;
+pub(crate) use provision::{
+    LOCAL_EXEC, check_connection, check_provisioner, check_removed_provisioner,
+};
+pub use provision::{LocalExec, destroy_provisioners, local_exec, provisioners};
 pub use trigger::{Trigger, replace_triggers};
 use variable::{named, variable};
 
@@ -87,6 +95,7 @@ fn output(
     let value = eval::evaluate(&output.expr, &scope, diagnostics);
     let is_root = module.path.is_root();
     check_output(output, is_root, &value, diagnostics);
+    let value = if output.ephemeral { value.with_marks(Marks::EPHEMERAL) } else { value };
     // As in Terraform, what a module calls sensitive is not therefore so for its caller.
     if output.sensitive && is_root { value.with_marks(Marks::SENSITIVE) } else { value }
 }
@@ -115,7 +124,7 @@ pub(crate) fn check_output(
             "Ephemeral outputs are not allowed in context of a root module",
         );
         diagnostics.push(error.at(output.span));
-    } else if is_root && value.has_mark_deep(Marks::EPHEMERAL) {
+    } else if !output.ephemeral && value.has_mark_deep(Marks::EPHEMERAL) {
         let error = Diagnostic::error(
             "Ephemeral value not allowed",
             "This output value is not declared as returning an ephemeral value, so it \
@@ -160,6 +169,15 @@ pub fn instances(
         NodeKind::Resource(resource) => &config.resources[&resource.addr.resource].repeat,
         _ => unreachable!("has no instances"),
     };
+    if let NodeKind::Resource(resource) = &node.kind
+        && resource.refers_to_itself
+    {
+        let before = diagnostics.len();
+        itself::repeat(world, id, repeat, diagnostics);
+        if diagnostics.len() > before {
+            return Instances::Unknown;
+        }
+    }
     let scope = Scope::new(world, node.module, instance);
     match repeat {
         Repeat::One => Instances::One,
@@ -189,8 +207,17 @@ pub fn config(
 ) -> Value {
     let (resource, block) = resource_block(world, id);
     let mut scope = Scope::new(world, world.program.node(id).module, instance);
+    if resource.refers_to_itself {
+        let before = diagnostics.len();
+        itself::body(world, id, instance, &each, diagnostics);
+        if diagnostics.len() > before {
+            return Value::unknown(resource.schema.block.ty().clone());
+        }
+    }
     scope.each = each;
-    eval::body(&block.body, &resource.schema.block, &scope, diagnostics)
+    let config = eval::body(&block.body, &resource.schema.block, &scope, diagnostics);
+    refuse_ephemeral(&resource.schema.block, &block.body, &config, diagnostics);
+    config
 }
 
 /// The address of an instance of a resource.

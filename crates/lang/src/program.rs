@@ -124,6 +124,8 @@ pub struct ResourceNode {
     pub schema: Arc<ResourceSchema>,
     /// Asked for here, or by something that depends on this.
     pub create_before_destroy: bool,
+    /// Whether its arguments name it, which is refused when it is planned.
+    pub refers_to_itself: bool,
 }
 
 /// What the leading part of a traversal names.

@@ -11,6 +11,10 @@ use plumb_model::value::{Marks, Path, Step, Type, Value, convert};
 use crate::compile::call_output;
 use crate::config::{Condition, Repeat};
 use crate::eval::{self, Constants, Names, WhenUnknown};
+use crate::nodes::{
+    check_connection, check_provisioner, check_removed_provisioner, refuse_ephemeral,
+    without_ephemeral,
+};
 use crate::program::{ModuleId, Name, Node, NodeId, NodeKind, Program};
 use crate::scope::{no_count, no_each, no_self};
 use crate::suggest::suggest;
@@ -26,6 +30,20 @@ pub fn validate(program: &Program) -> Diagnostics {
     for (id, node) in program.nodes() {
         let value = validator.node(node);
         validator.values[id.0 as usize] = value;
+    }
+    for (resource, span) in program.modules.iter().flat_map(|it| &it.config.ephemerals) {
+        let provider = resource.kind.provider_name();
+        let detail = format!(
+            "The provider {provider} does not support ephemeral resource {:?}.",
+            &*resource.kind
+        );
+        let error = Diagnostic::error("Invalid ephemeral resource", detail);
+        validator.diagnostics.push(error.at(*span));
+    }
+    for removed in program.modules.iter().flat_map(|it| &it.config.removed) {
+        for it in &removed.provisioners {
+            check_removed_provisioner(it, &mut validator.diagnostics);
+        }
     }
     // A module that is called twice has its mistakes twice.
     let mut seen = BTreeSet::new();
@@ -113,6 +131,7 @@ impl<'a> Validator<'a> {
                 let inside = Place { repeat: &block.repeat, ..place };
                 eval::check(&block.body, &resource.schema.block, &mut found);
                 let written = eval::body(&block.body, &resource.schema.block, &inside, &mut found);
+                refuse_ephemeral(&resource.schema.block, &block.body, &written, &mut found);
                 let sound = !found.iter().any(Diagnostic::is_error);
                 if let Some(validate) = resource.schema.validate.filter(|_| sound) {
                     found.extend(validate(&written.unmark_deep()).into_iter().map(|problem| {
@@ -125,6 +144,11 @@ impl<'a> Validator<'a> {
                 conditions(&block.lifecycle.preconditions, &inside, &mut found);
                 let inside = Place { itself: Some(&one), ..inside };
                 conditions(&block.lifecycle.postconditions, &inside, &mut found);
+                for it in &block.provisioners {
+                    check_provisioner(it, &inside, &mut found);
+                    let (own, shared) = (it.connection.as_deref(), block.connection.as_deref());
+                    check_connection(own, shared, &inside, &mut found);
+                }
                 match block.repeat {
                     Repeat::One => one,
                     Repeat::Count(_) | Repeat::ForEach(_) => Value::dynamic(),
@@ -167,7 +191,7 @@ impl<'a> Validator<'a> {
                     Ok(it) if it.is_null() && !variable.nullable && variable.default.is_none() => {
                         found.push(
                             Diagnostic::error(
-                                "Invalid value for input variable",
+                                "Required variable not set",
                                 format!(
                                     "The given value is not suitable for {}.var.{name}: required \
                                      variable may not be set to null.",
@@ -193,6 +217,9 @@ impl<'a> Validator<'a> {
                     Err(_) => unknown,
                 };
             }
+        }
+        if let Some(span) = given_at.filter(|_| !variable.ephemeral) {
+            value = without_ephemeral(name, value, span, found);
         }
         if variable.sensitive {
             value = value.with_marks(Marks::SENSITIVE);
@@ -332,7 +359,11 @@ impl Names for Place<'_> {
                     .filter(|_| matches!(module.config.calls[call].repeat, Repeat::One))
                     .and_then(|it| self.program.module(child).names.outputs.get(it));
                 return Ok(match output {
-                    Some(id) if child != ModuleId(0) => (self.value(*id), 2),
+                    // What is ephemeral of a module is looked at when it is planned.
+                    Some(id) if child != ModuleId(0) => {
+                        let (value, marks) = self.value(*id).unmark();
+                        (value.with_marks(marks.without(Marks::EPHEMERAL)), 2)
+                    }
                     _ => (Value::dynamic(), 1),
                 });
             }

@@ -488,6 +488,125 @@ fn drift_alone_is_repaired_on_request() {
 }
 
 #[test]
+fn what_is_ephemeral_is_kept_nowhere() {
+    let mut lab = Lab::new().module(
+        "m",
+        r#"
+        variable "kept" { default = "" }
+        variable "passing" {
+            default = ""
+            ephemeral = true
+        }
+        output "kept" { value = var.kept }
+        output "passing" {
+            value = var.passing
+            ephemeral = true
+        }
+        output "let_out" { value = var.passing }
+        "#,
+    );
+    let given = r#"
+        variable "token" {
+            default = "x"
+            ephemeral = true
+        }
+    "#;
+    let mut check = |config: &str, expected: Expect| {
+        expected.assert_eq(&lab.apply(&format!("{given}\n{config}")));
+        assert!(lab.state.objects.is_empty());
+    };
+    check(
+        r#"
+        resource "test_thing" "a" {
+            name = "a-${var.token}"
+            tags = { token = var.token }
+        }
+        "#,
+        expect![[r#"
+            Invalid use of ephemeral value: Ephemeral values are not valid in resource arguments, because resource instances must persist between Terraform phases.
+            Invalid use of ephemeral value: Ephemeral values are not valid in resource arguments, because resource instances must persist between Terraform phases.
+        "#]],
+    );
+    check(
+        r#"
+        module "m" {
+            source = "./m"
+            kept = var.token
+        }
+        "#,
+        expect![[r#"
+            Ephemeral value not allowed: This output value is not declared as returning an ephemeral value, so it cannot be set to a result derived from an ephemeral value.
+            Ephemeral value not allowed: The value of the module's variable "kept" is ephemeral, but the variable is not declared so. Set `ephemeral = true` in its block to let it take such values.
+        "#]],
+    );
+    check(
+        r#"
+        module "m" {
+            source = "./m"
+            passing = var.token
+        }
+        resource "test_thing" "a" { name = module.m.passing }
+        "#,
+        expect![[r#"
+            Invalid use of ephemeral value: Ephemeral values are not valid in resource arguments, because resource instances must persist between Terraform phases.
+            Ephemeral value not allowed: This output value is not declared as returning an ephemeral value, so it cannot be set to a result derived from an ephemeral value.
+        "#]],
+    );
+}
+
+#[test]
+fn a_block_does_not_speak_of_itself() {
+    let check = |config: &str, expected: Expect| expected.assert_eq(&Lab::new().apply(config));
+    let found = expect![[r#"
+        Self-referential block: Configuration for test_thing.a may not refer to itself.
+        Self-referential block: Configuration for test_thing.a may not refer to itself.
+    "#]];
+    check(r#"resource "test_thing" "a" { name = test_thing.a.id }"#, found);
+    let found = expect![[r#"
+        Self-referential block: Configuration for test_thing.a[0] may not refer to itself.
+    "#]];
+    check(
+        r#"
+        resource "test_thing" "a" {
+            count = 2
+            name = test_thing.a[0].id
+        }
+        "#,
+        found,
+    );
+    let found = expect![[r#"
+        Self-referential block: Configuration for test_thing.a may not refer to itself.
+    "#]];
+    check(r#"resource "test_thing" "a" { count = length(test_thing.a) }"#, found);
+    let found = expect![[r#"
+        Invalid reference in precondition: Configuration for test_thing.a may not refer to itself.
+    "#]];
+    check(
+        r#"
+        resource "test_thing" "a" {
+            lifecycle {
+                precondition {
+                    condition = test_thing.a.id != ""
+                    error_message = "no"
+                }
+            }
+        }
+        "#,
+        found,
+    );
+    // None of it is there.
+    check(
+        r#"
+        resource "test_thing" "a" {
+            count = 0
+            name = test_thing.a[0].id
+        }
+        "#,
+        expect![""],
+    );
+}
+
+#[test]
 fn failures_skip_what_depends_on_them_and_nothing_else() {
     let config = r#"
         resource "test_thing" "a" {}
@@ -713,8 +832,9 @@ fn mistakes_are_diagnostics() {
         (
             "resource \"test_thing\" \"a\" { name = test_thing.a.id }",
             expect![[r#"
-            Self-referential block: Configuration for test_thing.a may not refer to itself.
-        "#]],
+                Self-referential block: Configuration for test_thing.a may not refer to itself.
+                Self-referential block: Configuration for test_thing.a may not refer to itself.
+            "#]],
         ),
         (
             "resource \"test_thign\" \"a\" {}",

@@ -155,8 +155,7 @@ fn read_outputs(path: &FilePath) -> Result<Vec<(Arc<str>, Value)>, Failure> {
             return Err(Failure::new(
                 "Unable to find remote state",
                 "No stored state was found for the given workspace in the given backend.",
-            )
-            .at(Path::default().attr("workspace")));
+            ));
         }
         Err(error) => return Err(broken(format!("{error}."))),
     };

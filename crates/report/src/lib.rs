@@ -60,8 +60,8 @@ pub use state_text::{object_text, output_text, outputs_text, state_text, value_t
 pub use style::Style;
 pub use type_text::type_text;
 pub use ui::{
-    Doing, Moment, Operation, complete_text, outputs_line, plan_lines, planned_outputs_line,
-    progress_line, progress_text, refresh_line, refresh_text, seconds, summary_json_line,
-    version_line,
+    Doing, Moment, Operation, Provision, complete_text, outputs_line, plan_lines,
+    planned_outputs_line, progress_line, progress_text, provision_line, provision_text,
+    refresh_line, refresh_text, seconds, summary_json_line, version_line,
 };
 pub use unified::unified_diff;

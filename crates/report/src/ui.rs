@@ -81,6 +81,58 @@ pub fn progress_text(
     format!("{head} {text}")
 }
 
+/// What a provisioner does beside an object.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Provision<'a> {
+    /// It begins.
+    Started,
+    /// It said this.
+    Output(&'a str),
+    /// It went well.
+    Done,
+    /// It did not.
+    Failed,
+}
+
+/// One line for people; nothing of how it ended, which the object's own line or a diagnostic says.
+pub fn provision_text(
+    key: &ObjectKey,
+    kind: &str,
+    what: Provision<'_>,
+    style: Style,
+) -> Option<String> {
+    match what {
+        Provision::Started => {
+            let head = style.bold(&format!("{key}:"));
+            Some(format!("{head} Provisioning with '{kind}'..."))
+        }
+        Provision::Output(line) => {
+            let head = style.bold(&format!("{key} ({kind}):"));
+            Some(format!("{head} {line}"))
+        }
+        Provision::Done | Provision::Failed => None,
+    }
+}
+
+/// The same for machines, without colours.
+pub fn provision_line(key: &ObjectKey, kind: &str, what: Provision<'_>, time: &str) -> String {
+    let (name, message) = match what {
+        Provision::Started => ("provision_start", format!("{key}: Provisioning with '{kind}'...")),
+        Provision::Output(line) => ("provision_progress", format!("{key}: ({kind}): {line}")),
+        Provision::Done => ("provision_complete", format!("{key}: ({kind}) Provisioning complete")),
+        Provision::Failed => ("provision_errored", format!("{key}: ({kind}) Provisioning errored")),
+    };
+    json_line("info", &message, time, name, |line| {
+        let mut hook = Object::new(line.key("hook"));
+        write_resource(key, hook.key("resource"));
+        hook.text("provisioner", kind);
+        if let Provision::Output(output) = what {
+            hook.text("output", output);
+        }
+        hook.end();
+    })
+}
+
 /// The same for machines, without colours.
 pub fn progress_line(
     key: &ObjectKey,

@@ -329,6 +329,7 @@ impl Life {
                         let answer = self.cloud.answer(&question);
                         run.answer(question.key, answer);
                     }
+                    Work::Provision(work) => run.provisioned(&work, None),
                     Work::Call(work) => {
                         check::call(&work);
                         self.write(work.started.clone(), &mut shadow);

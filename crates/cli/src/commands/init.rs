@@ -34,7 +34,8 @@ pub(crate) fn init(context: &Context, args: &InitArgs) -> Result<i32, Diagnostic
     // Mistakes in the blocks are for `validate`; providers that are not there are for now.
     let schemas = context.schemas();
     let (_, found) = plumb_lang::compile(&loaded.tree, &schemas);
-    let missing = found.into_iter().filter(|it| it.summary == "Unknown provider");
+    let of_providers = ["Unknown provider", "Provider type mismatch"];
+    let missing = found.into_iter().filter(|it| of_providers.contains(&&*it.summary));
     loaded.diagnostics.extend(missing);
     if failed(&loaded.diagnostics) {
         return Err(loaded.diagnostics);

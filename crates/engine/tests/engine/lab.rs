@@ -54,6 +54,7 @@ impl Observer for Seen {
             Notice::Done(key, what, ..) => format!("{what} {key}: done"),
             Notice::Failed(key, what, _, why) => format!("{what} {key}: {}", why.summary),
             Notice::Retrying(key, attempt, _) => format!("again {key} {attempt}"),
+            Notice::Provisioner(key, what) => format!("provision {key}: {what:?}"),
             Notice::Interrupted(level) => format!("interrupted {level}"),
         };
         self.0.lock().unwrap().push(line);

@@ -87,6 +87,42 @@ impl Compiler<'_> {
         Some(addr)
     }
 
+    /// Refuses to hand down a configuration to a name that means another provider.
+    pub(super) fn other_provider(
+        &self,
+        id: ModuleId,
+        child: &Module,
+        call: &Arc<str>,
+        theirs: &ProviderRef,
+        ours: &ProviderRef,
+    ) -> Option<Diagnostic> {
+        let module = &self.modules[id.0 as usize];
+        let given = match self.scopes[id.0 as usize].providers.get(&ours.name) {
+            Some(addr) => addr.source.clone(),
+            // An alias that nothing declares says nothing of its provider, but for the name.
+            None if ours.name.alias.is_some()
+                && !module.config.required_providers.contains_key(&ours.name.name) =>
+            {
+                full_source(&ours.name.name)
+            }
+            None => provider_source(&module.config, self.schemas, &ours.name.name),
+        };
+        let wanted = provider_source(child, self.schemas, &theirs.name.name);
+        if given == wanted {
+            return None;
+        }
+        let (title, path) = (module.title(), module.path.child(call));
+        let (local, inner) = (display(&ours.name), display(&theirs.name));
+        let short = |it: &str| it.trim_start_matches("registry.terraform.io/").to_owned();
+        let (given, wanted) = (short(&given), short(&wanted));
+        let detail = format!(
+            "The local name {local:?} in {title} represents provider {given:?}, but {inner:?} in \
+             {path} represents {wanted:?}.\n\nEach provider has its own arguments and resource \
+             types, so this module's {inner:?} can be given only a configuration of {wanted}."
+        );
+        Some(Diagnostic::error("Provider type mismatch", detail).at(ours.span))
+    }
+
     pub(super) fn resource(
         &mut self,
         id: ModuleId,
@@ -138,6 +174,7 @@ impl Compiler<'_> {
                 .lifecycle
                 .create_before_destroy
                 .unwrap_or(schema.create_first),
+            refers_to_itself: false,
         };
         Some(self.add(id, NodeKind::Resource(Arc::new(node)), Some(block.span)))
     }

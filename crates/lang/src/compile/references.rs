@@ -9,6 +9,8 @@ pub(super) struct References<'a, 'c> {
     /// The check that it is, which may refer to a data source of its own.
     pub(super) check: Option<Arc<str>>,
     pub(super) found: BTreeSet<u32>,
+    /// Whether the arguments of a resource name it.
+    pub(super) itself: bool,
     pub(super) dones: Vec<ModuleId>,
     pub(super) errors: Diagnostics,
 }
@@ -86,28 +88,60 @@ impl References<'_, '_> {
                 self.found.extend(scope.gate.map(|it| it.0));
                 self.repeat(&block.repeat);
                 self.body(&block.body);
+                // Refused when it is planned, as there may be no instance of it.
+                self.itself = self.found.remove(&(index as u32));
                 self.depends_on(&block.depends_on);
+                self.found.remove(&(index as u32));
                 for it in &block.lifecycle.replace_triggered_by {
                     self.expr(it);
                 }
-                let conditions = block.lifecycle.preconditions.iter();
-                for it in conditions.chain(&block.lifecycle.postconditions) {
-                    self.condition(it);
-                }
                 if self.found.remove(&(index as u32)) {
-                    self.self_reference(index, &resource.addr.resource, block);
+                    let spans = block.lifecycle.replace_triggered_by.iter().map(|it| it.span);
+                    let summary = "Self-referential block";
+                    self.errors.push(self_reference(
+                        summary,
+                        &resource.addr.resource,
+                        spans.last(),
+                    ));
                 }
+                self.conditions(index, resource, block);
+                // Others look at nothing but the object itself.
+                for it in block.provisioners.iter().filter(|it| it.when == When::Create) {
+                    self.body(&it.body);
+                    it.connection.iter().for_each(|it| self.body(it));
+                }
+                block.connection.iter().for_each(|it| self.body(it));
+                // They run when it is there.
+                self.found.remove(&(index as u32));
             }
         }
     }
 
-    fn self_reference(&mut self, index: usize, resource: &Resource, block: &ResourceBlock) {
+    /// What a resource expects; of itself it is to speak as `self`.
+    fn conditions(&mut self, index: usize, resource: &ResourceNode, block: &ResourceBlock) {
         let module = &self.compiler.modules[self.module.0 as usize];
-        let itself = |it: &&Traversal| matches!(module.lookup(it), Ok((Name::Node(id), _)) if id.0 as usize == index);
-        let span = eval::body_references(&block.body).into_iter().find(itself).map(Traversal::span);
-        let detail = format!("Configuration for {resource} may not refer to itself.");
-        let error = Diagnostic::error("Self-referential block", detail);
-        self.errors.push(Diagnostic { span: span.or(Some(block.span)), ..error });
+        let lifecycle = &block.lifecycle;
+        let all = [
+            ("precondition", &lifecycle.preconditions),
+            ("postcondition", &lifecycle.postconditions),
+        ];
+        for (what, conditions) in all {
+            for it in conditions {
+                self.condition(it);
+                if !self.found.remove(&(index as u32)) {
+                    continue;
+                }
+                for expr in [&it.condition, &it.error_message] {
+                    let of_itself = eval::references(expr)
+                        .into_iter()
+                        .filter(|it| names_node(module, it, NodeId(index as u32)));
+                    let summary = format!("Invalid reference in {what}");
+                    self.errors.extend(of_itself.map(|it| {
+                        self_reference(&summary, &resource.addr.resource, Some(it.span()))
+                    }));
+                }
+            }
+        }
     }
 
     fn repeat(&mut self, repeat: &Repeat) {
@@ -207,6 +241,21 @@ impl References<'_, '_> {
             Err(error) => self.errors.push(*error),
         }
     }
+}
+
+/// Whether a reference leads to that node.
+pub(crate) fn names_node(module: &ProgramModule, traversal: &Traversal, id: NodeId) -> bool {
+    matches!(module.lookup(traversal), Ok((Name::Node(it), _)) if it == id)
+}
+
+/// Refuses a block that speaks of itself.
+pub(crate) fn self_reference(
+    summary: &str,
+    itself: &dyn std::fmt::Display,
+    span: Option<Span>,
+) -> Diagnostic {
+    let detail = format!("Configuration for {itself} may not refer to itself.");
+    Diagnostic { span, ..Diagnostic::error(summary, detail) }
 }
 
 /// Attributes belong to instances, and instances to blocks that have several.

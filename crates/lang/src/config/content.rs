@@ -47,7 +47,7 @@ pub(super) fn content(body: Body, spec: Spec<'_>, out: &mut Diagnostics) -> Cont
     let content = partial_content(body, spec, out);
     for item in &content.rest {
         if let Item::Attribute(it) = item {
-            out.push(unsupported_argument(&it.name, spec, &content));
+            out.push(unsupported_argument(&it.name, it.is_json(), spec, &content));
         }
     }
     for item in &content.rest {
@@ -119,7 +119,16 @@ fn labels_fit(block: &Block, labels: &[&str], out: &mut Diagnostics) -> bool {
     false
 }
 
-fn unsupported_argument(name: &Ident, spec: Spec<'_>, content: &Content) -> Diagnostic {
+/// What JSON's word for an unknown argument or block is.
+pub(crate) fn extraneous_property(name: &Ident) -> Diagnostic {
+    let detail = format!("No argument or block type is named {:?}.", &*name.text);
+    Diagnostic::error("Extraneous JSON object property", detail).at(name.span)
+}
+
+fn unsupported_argument(name: &Ident, json: bool, spec: Spec<'_>, content: &Content) -> Diagnostic {
+    if json {
+        return extraneous_property(name);
+    }
     let detail = format!("An argument named {:?} is not expected here.", &*name.text);
     let diagnostic = Diagnostic::error("Unsupported argument", detail).at(name.span);
     if spec.blocks.iter().any(|(kind, _)| **kind == *name.text) {

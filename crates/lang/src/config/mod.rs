@@ -11,6 +11,7 @@ mod encryption;
 mod module;
 mod moves;
 mod overrides;
+mod provisioner;
 mod reference;
 mod resource;
 mod terraform;
@@ -30,6 +31,7 @@ use plumb_model::addr::Mode;
 use crate::syntax::{Body, Expr, Item, Parse};
 use content::{Spec, content};
 
+pub(crate) use content::extraneous_property;
 pub use content::is_name;
 pub use encryption::{Arguments, decode_encryption, part_arguments, part_ref};
 pub use module::*;
@@ -47,7 +49,7 @@ pub struct ModuleFile {
 }
 
 /// Whether the file called `name` changes what other files declare: `override.tf`,
-/// `*_override.tf`.
+/// `*_override.tf`, and the same in JSON.
 pub fn is_override(name: &str) -> bool {
     stem(name).is_some_and(|it| it == "override" || it.ends_with("_override"))
 }
@@ -64,7 +66,7 @@ pub fn is_ours(name: &str) -> bool {
 }
 
 fn stem(name: &str) -> Option<&str> {
-    name.strip_suffix(".tf").or_else(|| name.strip_suffix(".plumb.hcl"))
+    [".tf", ".tf.json", ".plumb.hcl"].iter().find_map(|it| name.strip_suffix(it))
 }
 
 const TOP: Spec<'_> = Spec {
@@ -118,13 +120,7 @@ pub fn decode(files: Vec<ModuleFile>) -> (Module, Diagnostics) {
             "removed" => moves::removed(block, module, &mut out),
             "import" => moves::import(block, module, &mut out),
             "check" => resource::check(block, module, &mut out),
-            _ => out.push(
-                Diagnostic::error(
-                    "Ephemeral resources are not supported yet",
-                    "This version has no ephemeral resources.",
-                )
-                .at(block.header_span()),
-            ),
+            _ => resource::ephemeral(block, module, &mut out),
         }
     }
     (module, out)
@@ -138,7 +134,12 @@ pub fn decode_texts<'a>(
     let files = files
         .into_iter()
         .map(|(name, id, text)| {
-            let Parse { body, diagnostics: found, .. } = crate::syntax::parse(id, text);
+            let (body, found) = if name.ends_with(".tf.json") {
+                crate::json::parse(id, text)
+            } else {
+                let Parse { body, diagnostics, .. } = crate::syntax::parse(id, text);
+                (body, diagnostics)
+            };
             diagnostics.extend(found);
             ModuleFile { body, overrides: is_override(name), ours: is_ours(name) }
         })

@@ -39,6 +39,8 @@ pub struct Module {
     pub removed: Vec<Removed>,
     /// `import`
     pub imports: Vec<Import>,
+    /// `ephemeral`: type and name, and the header of the block.
+    pub ephemerals: Vec<(Resource, Span)>,
     /// `check`
     pub checks: BTreeMap<Arc<str>, Check>,
     /// `accept`, in `*.plumb.hcl`
@@ -182,14 +184,53 @@ pub struct ResourceBlock {
     pub depends_on: Vec<Arc<Traversal>>,
     /// `lifecycle {}`
     pub lifecycle: Lifecycle,
-    /// `provisioner {}` blocks: kept, not carried out.
-    pub provisioners: Vec<Span>,
+    /// `provisioner {}` blocks, in order.
+    pub provisioners: Vec<Provisioner>,
+    /// `connection {}`, for all of them.
+    pub connection: Option<Arc<Body>>,
     /// The provider's arguments and blocks: what is left when the meta-arguments are taken out.
     pub body: Arc<Body>,
     /// The `check` block that holds it; only that can refer to it.
     pub check: Option<Arc<str>>,
     /// The header of the block.
     pub span: Span,
+}
+
+/// `provisioner "kind" {}`
+#[derive(Clone, Debug)]
+pub struct Provisioner {
+    /// `local-exec`
+    pub kind: Arc<str>,
+    /// `when`
+    pub when: When,
+    /// `on_failure`
+    pub on_failure: OnFailure,
+    /// Its arguments.
+    pub body: Arc<Body>,
+    /// `connection {}`
+    pub connection: Option<Arc<Body>>,
+    /// The header of the block.
+    pub span: Span,
+    /// The brace after it.
+    pub open_span: Span,
+}
+
+/// When a provisioner runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum When {
+    /// After the object was made.
+    Create,
+    /// Before it is deleted.
+    Destroy,
+}
+
+/// What becomes of an object whose provisioner failed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnFailure {
+    /// It is tainted, or not deleted.
+    Fail,
+    /// As if nothing had happened.
+    Continue,
 }
 
 /// `lifecycle {}`
@@ -334,6 +375,8 @@ pub struct Removed {
     pub from: RemovedFrom,
     /// Whether objects are deleted, too; else they are forgotten.
     pub destroy: bool,
+    /// What runs before they are deleted.
+    pub provisioners: Vec<Provisioner>,
     /// The header of the block.
     pub span: Span,
 }

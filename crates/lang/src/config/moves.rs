@@ -8,7 +8,7 @@ use plumb_model::addr::Mode;
 
 use super::content::{Spec, content};
 use super::reference::{provider, static_traversal, target};
-use super::{Import, Module, Moved, Removed, RemovedFrom, constant};
+use super::{Import, Module, Moved, Removed, RemovedFrom, When, constant, provisioner};
 use crate::syntax::{Attribute, Block, ExprKind, StepKind, Traversal};
 
 pub(super) fn moved(block: Block, module: &mut Module, out: &mut Diagnostics) {
@@ -56,23 +56,31 @@ pub(super) fn removed(block: Block, module: &mut Module, out: &mut Diagnostics) 
     let mut inside = content(block.body, spec, out);
     let from = inside.take("from").and_then(|it| removed_from(&it, out));
     let mut destroy = true;
+    let mut provisioners = Vec::new();
     for it in inside.blocks {
-        if &*it.kind.text != "lifecycle" {
-            out.push(
-                Diagnostic::error(
-                    "Provisioners are not supported yet",
-                    "This version cannot run provisioners. Remove the block to go on.",
-                )
-                .at(it.header_span()),
-            );
-            continue;
+        match &*it.kind.text {
+            "lifecycle" => {}
+            "provisioner" => {
+                let (at, provisioner) = (it.header_span(), provisioner::provisioner(it, out));
+                if provisioner.as_ref().is_some_and(|it| it.when == When::Create) {
+                    let detail = "Only destroy-time provisioners are valid in \"removed\" blocks. \
+                                  To declare a destroy-time provisioner, use:\n    when = destroy";
+                    out.push(Diagnostic::error("Invalid provisioner block", detail).at(at));
+                }
+                provisioners.extend(provisioner);
+                continue;
+            }
+            _ => {
+                provisioner::only_itself(&it.body, out);
+                continue;
+            }
         }
         let spec = Spec { arguments: &["destroy"], required: &[], blocks: &[] };
         let mut lifecycle = content(it.body, spec, out);
         destroy = constant::bool(lifecycle.take("destroy"), out).unwrap_or(destroy);
     }
     if let Some(from) = from {
-        module.removed.push(Removed { from, destroy, span });
+        module.removed.push(Removed { from, destroy, provisioners, span });
     }
 }
 

@@ -7,7 +7,10 @@ use plumb_model::addr::{Kind, Mode, Resource};
 
 use super::content::{Spec, check_name, content, duplicate, partial_content};
 use super::variable::{condition, conditions};
-use super::{Check, IgnoreChanges, Lifecycle, Module, Repeat, ResourceBlock, constant, reference};
+use super::{
+    Check, IgnoreChanges, Lifecycle, Module, Repeat, ResourceBlock, When, constant, provisioner,
+    reference,
+};
 use crate::syntax::{Attribute, Block, ExprKind};
 
 const META: [&str; 4] = ["count", "for_each", "provider", "depends_on"];
@@ -15,6 +18,13 @@ const META: [&str; 4] = ["count", "for_each", "provider", "depends_on"];
 pub(super) fn resource(block: Block, mode: Mode, module: &mut Module, out: &mut Diagnostics) {
     if let Some((resource, decoded)) = decode(block, mode, out) {
         insert(resource, decoded, module, out);
+    }
+}
+
+/// No provider has any; that is told once it is known which one is meant.
+pub(super) fn ephemeral(block: Block, module: &mut Module, out: &mut Diagnostics) {
+    if let Some((resource, decoded)) = decode(block, Mode::Data, out) {
+        module.ephemerals.push((resource, decoded.span));
     }
 }
 
@@ -69,7 +79,7 @@ fn decode(block: Block, mode: Mode, out: &mut Diagnostics) -> Option<(Resource, 
         inside.take("provider").and_then(|it| reference::provider(&it.expr, "provider", out));
     let depends_on = reference::traversals(inside.take("depends_on"), out);
     let mut lifecycle_at: Option<(Span, Lifecycle)> = None;
-    let mut connection_at: Option<Span> = None;
+    let mut connection: Option<(Span, Arc<crate::syntax::Body>)> = None;
     let mut escape_at: Option<Span> = None;
     let mut provisioners = Vec::new();
     for it in std::mem::take(&mut inside.blocks) {
@@ -84,16 +94,16 @@ fn decode(block: Block, mode: Mode, out: &mut Diagnostics) -> Option<(Resource, 
                 )),
                 None => lifecycle_at = Some((at, lifecycle(it, mode, out))),
             },
-            "connection" => match connection_at {
-                Some(first) => out.push(duplicate(
+            "connection" => match &connection {
+                Some((first, _)) => out.push(duplicate(
                     "Duplicate connection block",
                     "This resource already has a connection block.",
                     at,
-                    first,
+                    *first,
                 )),
-                None => connection_at = Some(at),
+                None => connection = Some((at, Arc::new(it.body))),
             },
-            "provisioner" => provisioners.push(at),
+            "provisioner" => provisioners.extend(provisioner::provisioner(it, out)),
             "_" => match escape_at {
                 Some(first) => out.push(duplicate(
                     "Duplicate escaping block",
@@ -114,14 +124,11 @@ fn decode(block: Block, mode: Mode, out: &mut Diagnostics) -> Option<(Resource, 
             }
         }
     }
-    for at in &provisioners {
-        out.push(
-            Diagnostic::error(
-                "Provisioners are not supported yet",
-                "This version cannot run provisioners. Remove the block to go on.",
-            )
-            .at(*at),
-        );
+    let connection = connection.map(|it| it.1);
+    if let Some(connection) = &connection
+        && provisioners.iter().any(|it| it.when == When::Destroy)
+    {
+        provisioner::only_itself(connection, out);
     }
     let decoded = ResourceBlock {
         repeat,
@@ -129,6 +136,7 @@ fn decode(block: Block, mode: Mode, out: &mut Diagnostics) -> Option<(Resource, 
         depends_on,
         lifecycle: lifecycle_at.map(|it| it.1).unwrap_or_default(),
         provisioners,
+        connection,
         body: inside.into_rest(),
         check: None,
         span,

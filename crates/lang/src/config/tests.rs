@@ -331,7 +331,6 @@ fn meta_arguments() {
             10:18 Missing required argument: The argument "condition" is required, but no definition was found.
             10:18 Missing required argument: The argument "error_message" is required, but no definition was found.
             13:3 Reserved block type name in resource block: The block type name "locals" is reserved for use by Terraform in a future version.
-            12:3 Provisioners are not supported yet: This version cannot run provisioners. Remove the block to go on.
             16:16 Invalid expression: A static list expression is required.
             18:5 Invalid data resource lifecycle argument: The lifecycle argument "prevent_destroy" is defined only for managed resources ("resource" blocks), and is not valid for data resources.
             20:19 Invalid postcondition expression: The condition expression must refer to at least one object from elsewhere in the configuration, or else its result would not be checking anything.

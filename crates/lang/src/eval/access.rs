@@ -353,15 +353,20 @@ impl Eval<'_> {
             return Value::dynamic();
         }
         if !sequence {
+            // None of it, or one: nobody knows.
+            if !value.is_known() && !value.is_definitely_not_null() {
+                return Value::dynamic().with_marks(marks);
+            }
             // Anything else stands for a tuple of itself. Its marks are its own.
             return Value::tuple(vec![each(self, value.with_marks(marks), false)]);
         }
         let elem = match value.kind() {
             ValueKind::Unknown(unknown) => match &unknown.ty {
                 Type::Tuple(elems) => {
-                    let items =
-                        elems.iter().map(|ty| each(self, Value::unknown(ty.clone()), false));
-                    return Value::tuple(items.collect()).with_marks(marks);
+                    let items: Vec<Type> = (elems.iter())
+                        .map(|ty| each(self, Value::unknown(ty.clone()), false).ty())
+                        .collect();
+                    return Value::unknown(Type::Tuple(items.into())).with_marks(marks);
                 }
                 Type::List(elem) | Type::Set(elem) => Some((**elem).clone()),
                 _ => None,

@@ -7,6 +7,7 @@ use plumb_model::schema::{self, NestedBlock, Nesting, Presence};
 
 use super::block::makes;
 use super::dynamic;
+use crate::config::extraneous_property;
 use crate::suggest::suggest;
 use crate::syntax::{Attribute, Block, Body, Item};
 
@@ -35,6 +36,9 @@ pub fn check(body: &Body, schema: &schema::Block, diagnostics: &mut Diagnostics)
 fn attribute(it: &Attribute, schema: &schema::Block, diagnostics: &mut Diagnostics) {
     let name = &*it.name.text;
     let Some(attribute) = schema.attributes().get(name) else {
+        if it.is_json() {
+            return diagnostics.push(extraneous_property(&it.name));
+        }
         return diagnostics.push(unsupported_argument(name, it.name.span, schema));
     };
     if !attribute.presence.is_configurable() {

@@ -156,6 +156,19 @@ pub(super) fn said(
         );
         return "The error message included a sensitive value, so it will not be displayed.".into();
     }
+    if message.has_mark_deep(Marks::EPHEMERAL) {
+        let make = if what == "validation" { Diagnostic::error } else { Diagnostic::warning };
+        let warning = make(
+            "Error message refers to ephemeral values",
+            "The error expression used to explain this condition refers to ephemeral values, so \
+             Terraform will not display the resulting message.\n\nYou can correct this by removing \
+             references to ephemeral values, or by using the ephemeralasnull() function on the \
+             references to not reveal ephemeral data.",
+        );
+        diagnostics.push(warning.at(condition.error_message.span));
+        return "The error message included an ephemeral value, so it will not be displayed."
+            .into();
+    }
     match convert(&message.unmark_deep(), &Type::String).ok().as_ref().and_then(Value::as_str) {
         Some(text) => text.trim().into(),
         None => format!("The {what} does not hold, and its error message is not known.").into(),

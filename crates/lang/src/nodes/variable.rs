@@ -77,9 +77,15 @@ pub(super) fn variable(
             full_name(world, node.module, name),
             "its block"
         );
-        let error = Diagnostic::error("Invalid value for input variable", detail).at(at);
-        diagnostics.push(error);
+        let summary = match module.parent {
+            Some(_) => "Required variable not set",
+            None => "Invalid value for input variable",
+        };
+        diagnostics.push(Diagnostic::error(summary, detail).at(at));
         return Value::unknown(variable.ty.without_optional());
+    }
+    if !variable.ephemeral && module.parent.is_some() {
+        value = without_ephemeral(name, value, at, diagnostics);
     }
     if variable.sensitive {
         value = value.with_marks(Marks::SENSITIVE);

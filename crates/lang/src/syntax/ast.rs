@@ -43,7 +43,7 @@ pub enum Item {
 pub struct Attribute {
     /// The name.
     pub name: Ident,
-    /// The equals sign.
+    /// The equals sign; empty in JSON, which has none.
     pub eq_span: Span,
     /// The value. [`super::ExprKind::Invalid`] where it could not be read.
     pub expr: Expr,
@@ -104,6 +104,11 @@ impl Body {
 }
 
 impl Attribute {
+    /// Whether it is a property of JSON: only a schema tells whether that is an argument or blocks.
+    pub fn is_json(&self) -> bool {
+        self.eq_span.is_empty()
+    }
+
     /// From the name to the end of the value.
     pub fn span(&self) -> Span {
         self.name.span.to(self.expr.span)

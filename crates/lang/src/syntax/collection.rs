@@ -8,6 +8,7 @@ use super::expression::keyword;
 use super::parser::Parser;
 use super::token::TokenKind as T;
 
+const NO_KEY: &str = "Key expression is required when building an object.";
 const INVALID_FOR: &str = "Invalid 'for' expression";
 
 impl Parser<'_> {
@@ -213,7 +214,14 @@ impl Parser<'_> {
             }
         }
         if !self.eat(close) {
-            return Err(Some("Extra characters after the end of the 'for' expression."));
+            let (at, extra) =
+                (self.peek_span(), "Extra characters after the end of the 'for' expression.");
+            self.guarded_in(at, open_span, INVALID_FOR, extra);
+            if key.is_none() && close == T::CloseBrace {
+                // `{for x in y : k : v}`: what was meant may be `=>`.
+                self.guarded_in(value.span, open_span, INVALID_FOR, NO_KEY);
+            }
+            return Err(None);
         }
         let close_span = self.last_span();
         let mut wrong = |span, detail: &str| {
@@ -223,7 +231,7 @@ impl Parser<'_> {
         };
         match (&key, close) {
             (None, T::CloseBrace) => {
-                wrong(value.span, "Key expression is required when building an object.");
+                wrong(value.span, NO_KEY);
             }
             (Some(key), T::CloseBracket) => {
                 wrong(key.span, "Key expression is not valid when building a tuple.");

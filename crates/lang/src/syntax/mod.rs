@@ -82,8 +82,13 @@ pub fn parse_expression(file: FileId, text: &str, offset: usize) -> ParseExpr {
 /// Reads `text` as a template without quotes around it, as `templatefile` does. The result is a
 /// [`ExprKind::String`], [`ExprKind::Template`] or [`ExprKind::Wrap`].
 pub fn parse_template(file: FileId, text: &str) -> ParseExpr {
+    parse_template_at(file, text, 0)
+}
+
+/// The same of a text that begins at byte `offset` of `file`.
+pub fn parse_template_at(file: FileId, text: &str, offset: usize) -> ParseExpr {
     let (tokens, expr, diagnostics) =
-        Parser::run(file, text, 0, Start::Template, |parser| parser.bare_template());
+        Parser::run(file, text, offset, Start::Template, |parser| parser.bare_template());
     ParseExpr { tokens, expr, diagnostics }
 }
 

@@ -223,6 +223,20 @@ impl Lab {
                     };
                     run.answer(question.key, answer);
                 }
+                Some(Work::Provision(work)) => {
+                    // As it is written in case this process ends here.
+                    let kept = State::replay(
+                        &self.state.events().into_iter().chain(journal.clone()).collect::<Vec<_>>(),
+                    )
+                    .unwrap();
+                    let tainted = kept.objects.get(&work.key).is_some_and(|it| it.tainted);
+                    let note = if tainted { " (tainted)" } else { "" };
+                    self.calls
+                        .push(format!("run {} beside {}{note}", work.command.command, work.key));
+                    let failure = work.command.command.contains("fail");
+                    let failure = failure.then(|| plumb_diag::Diagnostic::error("it failed", ""));
+                    run.provisioned(&work, failure);
+                }
                 Some(Work::Call(work)) => {
                     journal.push(work.started.clone());
                     let (left, failure) = self.call(&work.key, &work.token.to_string(), &work.call);
