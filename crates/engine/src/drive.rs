@@ -43,6 +43,7 @@ pub(crate) struct Driver<'a> {
     #[expect(clippy::vec_box, reason = "they come and go in boxes")]
     calls: Vec<Box<CallWork>>,
     /// Commands that wait for what was before them to be written.
+    #[expect(clippy::vec_box, reason = "they come and go in boxes")]
     commands: Vec<Box<ProvisionWork>>,
     /// The journal could not be written: nothing new is started.
     broken: Option<StoreError>,

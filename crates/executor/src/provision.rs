@@ -41,7 +41,7 @@ pub(crate) struct Provisioning {
 /// What comes next for a step.
 pub(crate) enum Provisioned {
     /// This.
-    Work(Work),
+    Work(Box<Work>),
     /// Nothing yet: it waits for an answer, or it has ended.
     Wait,
     /// The call it is about.
@@ -144,7 +144,7 @@ impl Run<'_> {
         );
         if !self.asked.is_empty() {
             return match self.question(index) {
-                Some(work) => Provisioned::Work(work),
+                Some(work) => Provisioned::Work(Box::new(work)),
                 None => Provisioned::Wait,
             };
         }
@@ -154,7 +154,8 @@ impl Run<'_> {
             Some(command) => {
                 self.status[index as usize] = Status::Running;
                 self.commands += 1;
-                Provisioned::Work(Work::Provision(Box::new(ProvisionWork { token, key, command })))
+                let work = ProvisionWork { token, key, command };
+                Provisioned::Work(Box::new(Work::Provision(Box::new(work))))
             }
             None => {
                 self.give_up(index);
@@ -211,7 +212,7 @@ impl Run<'_> {
             let object = plumb_model::state::Object { tainted: false, ..object };
             let event = Event::Recorded { key, object };
             self.record(&event);
-            work = Provisioned::Work(Work::Record(event));
+            work = Provisioned::Work(Box::new(Work::Record(event)));
         }
         match self.judge(index, &left) {
             Verdict::Kept => self.conclude(index, true),

@@ -276,7 +276,7 @@ impl<'a> Run<'a> {
                 continue;
             }
             match self.provision(index) {
-                Provisioned::Work(work) => return Some(work),
+                Provisioned::Work(work) => return Some(*work),
                 Provisioned::Wait => continue,
                 Provisioned::GoOn => {}
             }

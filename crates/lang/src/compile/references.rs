@@ -96,12 +96,12 @@ impl References<'_, '_> {
                     self.expr(it);
                 }
                 if self.found.remove(&(index as u32)) {
-                    let spans = block.lifecycle.replace_triggered_by.iter().map(|it| it.span);
+                    let mut spans = block.lifecycle.replace_triggered_by.iter().map(|it| it.span);
                     let summary = "Self-referential block";
                     self.errors.push(self_reference(
                         summary,
                         &resource.addr.resource,
-                        spans.last(),
+                        spans.next_back(),
                     ));
                 }
                 self.conditions(index, resource, block);
