@@ -321,13 +321,22 @@ mod tests {
         let listener = std::os::unix::net::UnixListener::bind(&path).unwrap();
         std::thread::spawn(move || {
             for (number, stream) in listener.incoming().enumerate() {
-                let Ok(stream) = stream else { return };
-                std::thread::sleep(Duration::from_micros((number as u64 % 17) * 20));
-                drop(stream);
+                let Ok(mut stream) = stream else { return };
+                let pause = Duration::from_micros((number as u64 % 17) * 20);
+                std::thread::spawn(move || {
+                    use std::io::Read as _;
+                    if number % 3 > 0 {
+                        let _ = stream.read(&mut [0; 4096]);
+                    }
+                    std::thread::sleep(pause);
+                    if number % 2 == 0 {
+                        let _ = stream.shutdown(std::net::Shutdown::Both);
+                    }
+                });
             }
         });
         let docker = client(&Endpoint::Unix(path), Duration::from_secs(1800)).unwrap();
-        let requests = (0..4000).map(|_| {
+        let requests = (0..10_000).map(|_| {
             let docker = docker.clone();
             async move { tokio::time::timeout(Duration::from_secs(20), docker.ping()).await }
         });
