@@ -15,9 +15,11 @@ use plumb_lang::config::{Import, Module, is_module_file, is_override};
 use plumb_lang::generate::literal::quoted;
 use plumb_lang::generate::{Reader, placeholder, resource_text};
 use plumb_model::addr::{Addr, Mode};
+use plumb_model::plan::Plan;
 use plumb_model::question::{Answer, Observations, QuestionKey};
 use plumb_model::schema::{ResourceSchema, Schemas};
 use plumb_model::state::State;
+use plumb_model::value::Value;
 use plumb_planner::PlanMode;
 
 use crate::context::Context;
@@ -132,7 +134,9 @@ impl Standing {
     ) -> Result<Option<(Prepared, Observations)>, Diagnostics> {
         let request = prepared.request(&prepared.options, state);
         let enough = |seen: &Observations| {
-            self.missing.iter().all(|it| answer(seen, &it.addr).is_some() || is_owned(state, it))
+            self.missing
+                .iter()
+                .all(|it| answer(seen, &it.addr).is_some() || state.current(&it.addr).is_some())
         };
         let interrupt = tools.interrupt;
         let seen = match tools.engine.look(request, tools.screen, interrupt, &enough).await {
@@ -142,15 +146,13 @@ impl Standing {
         };
         let mut text = HEAD.to_owned();
         let mut unseen = String::new();
-        // What is in the state already is not brought in: it lacks a block as anything else would.
-        for it in self.missing.iter().filter(|it| !is_owned(state, it)) {
-            let Some((id, Answer::Object(remote))) = answer(&seen, &it.addr) else {
+        for it in &self.missing {
+            let Some((id, attrs)) = found(&seen, state, &it.addr) else {
                 // The plan says what is wrong with it.
                 unseen += &it.placeholder();
                 continue;
             };
-            let block =
-                resource_text(&it.addr.resource, &it.schema.block, &remote.attrs, Reader::Person);
+            let block = resource_text(&it.addr.resource, &it.schema.block, attrs, Reader::Person);
             text += &format!("\n# __generated__ by Plumb from {}\n", quoted(id));
             text += &with_provider(block, it.provider.as_deref());
         }
@@ -160,6 +162,15 @@ impl Standing {
         }
         let again = with_configuration(tools.context, prepared, self.with(&(text + &unseen)))?;
         Ok(Some((again, seen)))
+    }
+
+    /// Has the plan say of which resources it was.
+    pub(super) fn tell(&self, plan: &mut Plan) {
+        for it in &self.missing {
+            if let Some(change) = plan.changes.get_mut(&it.addr.current()) {
+                change.says.push("config will be generated".into());
+            }
+        }
     }
 
     /// What stands below the plan.
@@ -197,8 +208,18 @@ fn answer<'a>(seen: &'a Observations, addr: &Addr) -> Option<(&'a str, &'a Answe
     })
 }
 
-fn is_owned(state: &State, missing: &Missing) -> bool {
-    state.current(&missing.addr).is_some()
+/// The id of an object and what it is. What is in the state already is not looked at again: without
+/// a block it would be deleted.
+fn found<'a>(
+    seen: &'a Observations,
+    state: &'a State,
+    addr: &Addr,
+) -> Option<(&'a str, &'a Value)> {
+    if let Some((id, Answer::Object(remote))) = answer(seen, addr) {
+        return Some((id, &remote.attrs));
+    }
+    let attrs = &state.current(addr)?.attrs;
+    Some((attrs.as_map()?.get("id")?.as_str()?, attrs))
 }
 
 fn with_provider(block: String, provider: Option<&str>) -> String {

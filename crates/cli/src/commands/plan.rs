@@ -66,7 +66,7 @@ pub(crate) async fn plan(
     };
     let made = made.await;
     opened.lease.close().map_err(|it| vec![store_error(&it)])?;
-    let (prepared, outcome) = match made {
+    let (prepared, mut outcome) = match made {
         Ok(Some(made)) => made,
         Ok(None) => {
             context.ui.say("\nInterrupted while planning. Nothing was changed.");
@@ -79,6 +79,9 @@ pub(crate) async fn plan(
             return Err(diagnostics);
         }
     };
+    if let Some(standing) = &standing {
+        standing.tell(&mut outcome.planned.plan);
+    }
     let plan = &outcome.planned.plan;
     let changes = planning::changes_something(plan, mode);
     planning::tell(context, plan);
