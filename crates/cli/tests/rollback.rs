@@ -118,6 +118,8 @@ fn a_diff_for_machines_is_one_document_without_secrets() {
     let json: Value = serde_json::from_str(&ran.out).unwrap();
     assert_eq!(json["before"]["serial"], first);
     assert_eq!(json["differs"], true);
+    let secret = &json["output_changes"]["secret"];
+    assert_eq!((&secret["before"], &secret["after"]), (&Value::Null, &Value::Null));
     let changes = json["resource_changes"].as_array().unwrap();
     let hidden = changes.iter().find(|it| it["address"] == "terraform_data.hidden").unwrap();
     assert_eq!(hidden["change"]["actions"][0], "update");
@@ -140,6 +142,11 @@ fn what_is_no_snapshot_is_told_with_those_that_are() {
     assert!(ran.err.contains(&first.to_string()), "{}", ran.err);
     let ran = lab.run(&["rollback", "-to=nowhere", "-auto-approve"]);
     assert!(ran.err.contains("neither a serial nor a file"), "{}", ran.err);
+    let lab = Lab::new(FIRST);
+    lab.ok(&["apply", "-auto-approve"]);
+    let ran = lab.run(&["rollback", "-to=7", "-auto-approve"]);
+    assert_eq!(ran.code, 1);
+    assert!(ran.err.contains("No earlier one is kept here"), "{}", ran.err);
 }
 
 #[test]

@@ -284,7 +284,7 @@ async fn compared(errand: Errand<'_>) -> Option<Diagnostic> {
         Some(Diagnostic::warning(
             "The configuration still says the newer things",
             format!(
-                "{more} The next apply would undo the way back. Bring the configuration files back \
+                "{more}The next apply would undo the way back. Bring the configuration files back \
                  to what they were, too."
             ),
         ))
@@ -295,10 +295,10 @@ async fn compared(errand: Errand<'_>) -> Option<Diagnostic> {
             let list: String = differing.iter().map(|it| format!("\n - {it}")).collect();
             newer(format!("By the configuration files these are otherwise:{list}\n\n"))
         }
-        Ok(None) => newer("It was not compared to the end.".to_owned()),
+        Ok(None) => newer("It was not compared to the end. ".to_owned()),
         Err(diagnostics) => {
             let why = diagnostics.iter().find(|it| it.is_error()).map_or("", |it| &*it.summary);
-            newer(format!("Whether it does could not be found out ({why})."))
+            newer(format!("Whether it does could not be found out ({why}). "))
         }
     }
 }
