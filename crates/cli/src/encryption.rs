@@ -8,9 +8,9 @@ mod secret;
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
-use plumb_diag::{Diagnostic, Diagnostics, FileId, Sources, Span};
+use plumb_diag::{Diagnostic, Diagnostics, FileId, SourceFile, Span};
 use plumb_lang::config::{
     Encryption as Declared, EncryptionPart, EncryptionTarget, Module, PartRef, decode_encryption,
     part_arguments, part_ref,
@@ -67,10 +67,9 @@ pub(crate) fn refusal(summary: &str, file: &str, error: &SealError) -> Diagnosti
     vec![Diagnostic::error(summary, format!("{file}: {error}.{advice}"))]
 }
 
-/// Files that are no files: texts of the environment, which no diagnostic may quote.
-fn hidden_file(i: usize) -> FileId {
-    FileId(u32::MAX - i as u32)
-}
+/// Texts of the environment, which no diagnostic may quote: these are in no sources.
+static HIDDEN: LazyLock<[FileId; VARIABLES.len()]> =
+    LazyLock::new(|| VARIABLES.map(|_| FileId::unique()));
 
 fn with_environment(
     declared: Option<Declared>,
@@ -86,11 +85,10 @@ fn with_environment(
             );
             return Err(vec![Diagnostic::error("Invalid encryption configuration", detail)]);
         }
-        let (over, found) = decode_encryption(hidden_file(i), text);
+        let (over, found) = decode_encryption(HIDDEN[i], text);
         if found.iter().any(Diagnostic::is_error) {
-            let mut lines = Sources::default();
-            let file = lines.add(*name, text.as_str());
-            let place = |span: Span| lines.file(file).position(span.start).line;
+            let lines = SourceFile::new(*name, text.as_str());
+            let place = |span: Span| lines.position(span.start).line;
             return Err(found.into_iter().map(|it| without_text(it, name, place)).collect());
         }
         all = Some(match all {
@@ -117,7 +115,7 @@ fn without_text(it: Diagnostic, name: &str, line: impl Fn(Span) -> u32) -> Diagn
 fn places_of_texts(found: Diagnostics) -> Diagnostics {
     let of = |it: &Diagnostic| {
         let file = it.span?.file;
-        (0..VARIABLES.len()).find(|i| hidden_file(*i) == file).map(|i| VARIABLES[i])
+        (0..VARIABLES.len()).find(|i| HIDDEN[*i] == file).map(|i| VARIABLES[i])
     };
     let strip = |it: Diagnostic| match of(&it) {
         Some(name) => {

@@ -59,7 +59,8 @@ pub(crate) fn load(folder: &mut dyn FnMut(&str) -> io::Result<Folder>) -> Loaded
         let files = match folder(&dir) {
             Ok(files) => files,
             Err(error) => {
-                let place = call.map(|(name, span)| (name, place(&loaded.sources, span)));
+                let place =
+                    call.and_then(|(name, span)| Some((name, place(&loaded.sources, span)?)));
                 loaded.diagnostics.extend(unreadable(&dir, &error, place));
                 continue;
             }
@@ -79,6 +80,11 @@ pub(crate) fn load(folder: &mut dyn FnMut(&str) -> io::Result<Folder>) -> Loaded
         loaded.diagnostics = wrong;
     }
     loaded
+}
+
+/// The same of files that were read already.
+pub(crate) fn load_from(folders: &BTreeMap<Arc<str>, Folder>) -> Loaded {
+    load(&mut |dir| folders.get(dir).cloned().ok_or_else(|| io::ErrorKind::NotFound.into()))
 }
 
 /// The files of a folder on disk.
@@ -116,8 +122,8 @@ fn decode(dir: &str, files: &Folder, loaded: &mut Loaded) -> Module {
     let mut texts = Vec::new();
     for (name, bytes) in files {
         let path = if dir == "." { name.to_string() } else { format!("{dir}/{name}") };
-        let text = String::from_utf8_lossy(bytes);
-        let file = loaded.sources.add(path, &*text);
+        let text: Arc<str> = String::from_utf8_lossy(bytes).into();
+        let file = loaded.sources.add(path, text.clone());
         if std::str::from_utf8(bytes).is_err() {
             let start = text.find(char::REPLACEMENT_CHARACTER).unwrap_or(0);
             let detail = "All input files must be UTF-8 encoded. Ensure that UTF-8 encoding is \
@@ -125,18 +131,17 @@ fn decode(dir: &str, files: &Folder, loaded: &mut Loaded) -> Module {
             let error = Diagnostic::error("Invalid character encoding", detail);
             loaded.diagnostics.push(error.at(Span::new(file, start, start)));
         }
-        texts.push((name.clone(), file));
+        texts.push((name, file, text));
     }
-    let sources = &loaded.sources;
     let (module, found) =
-        decode_texts(texts.iter().map(|(name, file)| (&**name, *file, &*sources.file(*file).text)));
+        decode_texts(texts.iter().map(|(name, file, text)| (&***name, *file, &**text)));
     loaded.diagnostics.extend(found);
     module
 }
 
-fn place(sources: &Sources, span: Span) -> String {
-    let file = sources.file(span.file);
-    format!("{}:{}", file.path, file.position(span.start).line)
+fn place(sources: &Sources, span: Span) -> Option<String> {
+    let file = sources.file(span.file)?;
+    Some(format!("{}:{}", file.path, file.position(span.start).line))
 }
 
 fn unreadable(dir: &str, error: &io::Error, call: Option<(Arc<str>, String)>) -> Diagnostics {

@@ -42,6 +42,23 @@ pub(crate) struct Prepared {
     pub(crate) run: u64,
 }
 
+impl Prepared {
+    /// What the engine is to plan.
+    pub(crate) fn request<'a>(&'a self, options: &'a Options, state: &'a State) -> PlanRequest<'a> {
+        let Prepared { program, inputs, run, .. } = self;
+        PlanRequest { program, inputs, state, options, run: *run }
+    }
+}
+
+/// What plans are made with, whatever is planned.
+#[derive(Clone, Copy)]
+pub(crate) struct Tools<'a> {
+    pub(crate) context: &'a Context,
+    pub(crate) engine: &'a Arc<Engine>,
+    pub(crate) screen: &'a Arc<dyn Observer>,
+    pub(crate) interrupt: &'a Interrupt,
+}
+
 /// What a person asked for, before it is understood.
 pub(crate) struct Asked<'a> {
     pub(crate) verb: &'static str,
@@ -223,13 +240,7 @@ pub(crate) async fn make_seen(
     observer: &Arc<dyn Observer>,
     interrupt: &Interrupt,
 ) -> Result<Option<PlanOutcome>, Diagnostics> {
-    let request = PlanRequest {
-        program: &prepared.program,
-        inputs: &prepared.inputs,
-        state,
-        options,
-        run: prepared.run,
-    };
+    let request = prepared.request(options, state);
     match engine.plan(request, seen, observer, interrupt).await {
         Ok(outcome) => Ok(Some(outcome)),
         Err(diagnostics) if diagnostics.is_empty() && interrupt.level() > 0 => Ok(None),

@@ -1,7 +1,7 @@
 //! The terminal: what is written where and how it may look, and what a person is asked.
 
 use std::io::{self, BufRead, IsTerminal, Write};
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use plumb_diag::{Diagnostic, Diagnostics, Sources};
 use plumb_report::{
@@ -26,7 +26,15 @@ pub(crate) struct Ui {
     /// Where the lines of JSON go besides.
     events: Option<EventFile>,
     sources: Mutex<Sources>,
-    said: Mutex<Diagnostics>,
+    /// What was said, if reports are to be made of it.
+    said: Option<Mutex<Said>>,
+}
+
+/// Diagnostics that were shown, and the texts that they point into.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Said {
+    pub(crate) diagnostics: Diagnostics,
+    pub(crate) sources: Sources,
 }
 
 /// Now, as lines of JSON say it.
@@ -53,30 +61,41 @@ impl Ui {
             muted: false,
             events: None,
             sources: Mutex::default(),
-            said: Mutex::default(),
+            said: None,
         }
     }
 
-    /// From now on lines of JSON go to a file besides, and nothing for people to standard output if
-    /// a report goes there.
-    pub(crate) fn beside(&mut self, events: Option<EventFile>, muted: bool) {
+    /// From now on lines of JSON go to a file besides, nothing for people to standard output if a
+    /// report goes there, and what is said is kept if a report is made of it.
+    pub(crate) fn beside(&mut self, events: Option<EventFile>, muted: bool, kept: bool) {
         self.events = events;
         self.muted = muted;
+        self.said = kept.then(Mutex::default);
         if muted {
             self.out = Style::PLAIN;
         }
     }
 
-    /// What was said, and the texts that it points into.
-    pub(crate) fn said(&self) -> (Diagnostics, Sources) {
-        let said = self.said.lock().unwrap_or_else(std::sync::PoisonError::into_inner).clone();
-        (said, self.lock().clone())
+    /// What was said so far. The texts that are shown now are among those of it.
+    pub(crate) fn said(&self) -> Said {
+        let mut said = self.said.as_ref().map(|it| locked(it).clone()).unwrap_or_default();
+        said.sources.extend(&locked(&self.sources));
+        said
     }
 
     /// Keeps diagnostics for reports that were shown in another way.
     pub(crate) fn remember(&self, diagnostics: &[Diagnostic]) {
-        let mut said = self.said.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        said.extend(diagnostics.iter().cloned());
+        let Some(said) = &self.said else { return };
+        let (mut said, sources) = (locked(said), locked(&self.sources));
+        for it in diagnostics {
+            let spans = it.span.into_iter().chain(it.related.iter().map(|it| it.span));
+            for id in spans.map(|it| it.file) {
+                if let Some(file) = sources.file(id) {
+                    said.sources.keep(id, file.clone());
+                }
+            }
+            said.diagnostics.push(it.clone());
+        }
     }
 
     /// Writes lines of JSON to where they go, if they go anywhere.
@@ -109,13 +128,9 @@ impl Ui {
         let _ = io::stderr().lock().write_all(commands.as_bytes());
     }
 
-    /// Texts that diagnostics show from now on.
+    /// Texts that diagnostics show from now on. Those that point elsewhere are shown without a text.
     pub(crate) fn show_from(&self, sources: &Sources) {
-        *self.lock() = sources.clone();
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, Sources> {
-        self.sources.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+        *locked(&self.sources) = sources.clone();
     }
 
     /// Writes to standard output as it is.
@@ -136,7 +151,7 @@ impl Ui {
     /// Shows diagnostics: errors on standard error, warnings on standard output.
     pub(crate) fn diagnostics(&self, diagnostics: &[Diagnostic]) {
         self.remember(diagnostics);
-        let sources = self.lock();
+        let sources = locked(&self.sources);
         self.event(|| diagnostics.iter().map(|it| diagnostic_line(it, &sources, &now())).collect());
         if self.json {
             return;
@@ -179,4 +194,8 @@ impl Ui {
         self.print("\n");
         answer.map(|it| it.trim_end_matches(['\r', '\n']).to_owned())
     }
+}
+
+fn locked<T>(it: &Mutex<T>) -> MutexGuard<'_, T> {
+    it.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -118,6 +118,8 @@ fn a_diff_for_machines_is_one_document_without_secrets() {
     let json: Value = serde_json::from_str(&ran.out).unwrap();
     assert_eq!(json["before"]["serial"], first);
     assert_eq!(json["differs"], true);
+    let secret = &json["output_changes"]["secret"];
+    assert_eq!((&secret["before"], &secret["after"]), (&Value::Null, &Value::Null));
     let changes = json["resource_changes"].as_array().unwrap();
     let hidden = changes.iter().find(|it| it["address"] == "terraform_data.hidden").unwrap();
     assert_eq!(hidden["change"]["actions"][0], "update");
@@ -140,6 +142,11 @@ fn what_is_no_snapshot_is_told_with_those_that_are() {
     assert!(ran.err.contains(&first.to_string()), "{}", ran.err);
     let ran = lab.run(&["rollback", "-to=nowhere", "-auto-approve"]);
     assert!(ran.err.contains("neither a serial nor a file"), "{}", ran.err);
+    let lab = Lab::new(FIRST);
+    lab.ok(&["apply", "-auto-approve"]);
+    let ran = lab.run(&["rollback", "-to=7", "-auto-approve"]);
+    assert_eq!(ran.code, 1);
+    assert!(ran.err.contains("No earlier one is kept here"), "{}", ran.err);
 }
 
 #[test]
@@ -255,6 +262,7 @@ fn configuration_is_generated_for_what_is_brought_in() {
     let text = lab.ok(&["plan", "-generate-config-out=gen.tf"]);
     assert!(text.contains("Plan: 2 to import, 0 to add, 0 to change, 0 to destroy."), "{text}");
     assert!(text.contains("written it to gen.tf"), "{text}");
+    assert_eq!(text.matches("# (config will be generated)").count(), 2, "{text}");
     let generated = lab.read("gen.tf").unwrap();
     assert_eq!(
         generated,
@@ -271,6 +279,43 @@ fn configuration_is_generated_for_what_is_brought_in() {
     assert_eq!(lab.read("gen.tf").unwrap(), generated);
     let done = lab.ok(&["apply", "-auto-approve"]);
     assert!(done.contains("2 imported, 0 added, 0 changed, 0 destroyed"), "{done}");
+}
+
+#[test]
+fn what_is_brought_in_already_gets_its_block_again() {
+    let lab = Lab::new(IMPORTS);
+    lab.ok(&["plan", "-generate-config-out=gen.tf"]);
+    lab.ok(&["apply", "-auto-approve"]);
+    let generated = lab.read("gen.tf");
+    std::fs::remove_file(lab.path("gen.tf")).unwrap();
+    let text = lab.ok(&["plan", "-generate-config-out=gen.tf"]);
+    assert!(text.contains("No changes."), "{text}");
+    assert_eq!(lab.read("gen.tf"), generated);
+}
+
+#[test]
+fn what_is_said_of_values_is_shown_where_they_are_and_once() {
+    let lab = Lab::new(&format!("variable \"x\" {{\n  type = number\n}}\n{IMPORTS}"));
+    lab.file("terraform.tfvars", "x    = 1\nnone = 2\n");
+    let text = lab.ok(&["plan", "-generate-config-out=gen.tf"]);
+    assert_eq!(text.matches("Value for undeclared variable").count(), 1, "{text}");
+    std::fs::remove_file(lab.path("gen.tf")).unwrap();
+    lab.file("terraform.tfvars", "x = \"no\"\n");
+    let ran = lab.run(&["plan", "-generate-config-out=gen.tf"]);
+    assert_eq!(ran.code, 1);
+    assert!(ran.err.contains("on terraform.tfvars line 1"), "{}", ran.err);
+}
+
+#[test]
+fn only_a_normal_plan_generates() {
+    let lab = Lab::new(IMPORTS);
+    for mode in ["-destroy", "-refresh-only"] {
+        let ran = lab.run(&["plan", mode, "-generate-config-out=gen.tf"]);
+        assert_eq!(ran.code, 1, "{}", ran.out);
+        assert!(ran.err.contains("Invalid generate-config-out flag"), "{}", ran.err);
+    }
+    let ran = lab.run(&["plan", "-generate-config-out=nowhere/gen.tf"]);
+    assert!(ran.err.contains("Failed to create target generated file"), "{}", ran.err);
 }
 
 #[test]

@@ -234,3 +234,30 @@ fn the_environment_is_enough() {
         assert!(is_sealed(&lab.path("terraform.tfstate")));
     }
 }
+
+#[test]
+fn the_way_back_to_a_sealed_snapshot() {
+    let lab = Lab::new(&config(2, SEALED));
+    ok(&lab, &["apply", "-auto-approve"]);
+    let state: serde_json::Value = serde_json::from_str(&ok(&lab, &["state", "pull"])).unwrap();
+    let serial = state["serial"].to_string();
+    lab.file("main.tf", &config(1, SEALED));
+    ok(&lab, &["apply", "-auto-approve"]);
+    let diff = ok(&lab, &["state", "diff", &serial, "current"]);
+    assert!(diff.contains("# terraform_data.a[1] was removed"), "{diff}");
+
+    let to = format!("-to={serial}");
+    refused(&lab, "another passphrase", &["rollback", &to, "-auto-approve"]);
+    ok(&lab, &["rollback", &to, "-out=back.plan"]);
+    ok(&lab, &["apply", "back.plan"]);
+    assert!(ok(&lab, &["state", "list"]).contains("terraform_data.a[1]"));
+    lab.file("main.tf", &config(1, SEALED));
+    ok(&lab, &["apply", "-auto-approve"]);
+    let said = ok(&lab, &["rollback", &to, "-auto-approve"]);
+    assert!(said.contains("The configuration still says the newer things"), "{said}");
+    for path in files(&lab).iter().filter(|it| !it.ends_with("main.tf")) {
+        let bytes = fs::read(path).unwrap();
+        let plain = bytes.windows(WORD.len()).any(|it| it == WORD.as_bytes());
+        assert!(!plain, "{} holds what is to be secret", path.display());
+    }
+}

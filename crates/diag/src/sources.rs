@@ -1,10 +1,25 @@
 //! Source files held in memory, addressed by small ids.
 
-use std::sync::{Arc, LazyLock};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 
-/// Names a file in a [`Sources`]. Cheap to copy; means nothing without the `Sources` it came from.
+/// Names a file. Cheap to copy; no two files of one process have the same name, in whichever
+/// [`Sources`] they are, so that no other file can be taken for the one that is meant. The default
+/// names none: texts that are in no file have it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct FileId(pub u32);
+pub struct FileId(u32);
+
+impl FileId {
+    /// A name that no other file has, larger than those before.
+    ///
+    /// The count is the one thing here that the whole process shares. Nothing is decided by it:
+    /// names are compared, and those of one `Sources` lie in the order of addition.
+    pub fn unique() -> FileId {
+        static NEXT: AtomicU32 = AtomicU32::new(1);
+        FileId(NEXT.fetch_add(1, Ordering::Relaxed))
+    }
+}
 
 /// A half-open range of bytes in one file.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -60,10 +75,20 @@ pub struct SourceFile {
     pub path: Arc<str>,
     /// The whole text.
     pub text: Arc<str>,
-    line_starts: Vec<u32>,
+    line_starts: Arc<[u32]>,
 }
 
 impl SourceFile {
+    /// A file of this path and text.
+    pub fn new(path: impl Into<Arc<str>>, text: impl Into<Arc<str>>) -> SourceFile {
+        let text: Arc<str> = text.into();
+        let breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+        let narrow = |it| u32::try_from(it).expect("files are below 4 GiB");
+        let line_starts =
+            std::iter::once(0).chain(breaks.map(|(index, _)| narrow(index + 1))).collect();
+        SourceFile { path: path.into(), text, line_starts }
+    }
+
     /// The text of line `line` (from 1), without its line break. Empty past the end.
     pub fn line(&self, line: u32) -> &str {
         let index = line.saturating_sub(1) as usize;
@@ -94,42 +119,41 @@ impl SourceFile {
 /// Every file read so far.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
-    files: Vec<SourceFile>,
+    files: BTreeMap<FileId, SourceFile>,
 }
 
 impl Sources {
     /// Adds a file. The same path may be added twice; each addition is a file of its own.
     pub fn add(&mut self, path: impl Into<Arc<str>>, text: impl Into<Arc<str>>) -> FileId {
-        let text: Arc<str> = text.into();
-        let breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
-        let narrow = |it| u32::try_from(it).expect("files are below 4 GiB");
-        let line_starts =
-            std::iter::once(0).chain(breaks.map(|(index, _)| narrow(index + 1))).collect();
-        let id = FileId(narrow(self.files.len()));
-        self.files.push(SourceFile { path: path.into(), text, line_starts });
+        let id = FileId::unique();
+        self.files.insert(id, SourceFile::new(path, text));
         id
     }
 
-    /// The file named by `id`, which must come from this `Sources`. If it does not, and is not the number
-    /// of another file by chance, it is an empty one.
-    pub fn file(&self, id: FileId) -> &SourceFile {
-        static NONE: LazyLock<SourceFile> = LazyLock::new(|| SourceFile {
-            path: "?".into(),
-            text: "".into(),
-            line_starts: vec![0],
-        });
-        self.files.get(id.0 as usize).unwrap_or(&NONE)
+    /// Takes over a file, under the name that it has there.
+    pub fn keep(&mut self, id: FileId, file: SourceFile) {
+        self.files.insert(id, file);
+    }
+
+    /// Takes over all files of others, under the names that they have there.
+    pub fn extend(&mut self, others: &Sources) {
+        self.files.extend(others.files.iter().map(|(id, file)| (*id, file.clone())));
+    }
+
+    /// The file named by `id`. None: it is not among these.
+    pub fn file(&self, id: FileId) -> Option<&SourceFile> {
+        self.files.get(&id)
     }
 
     /// Every file with its id, in order of addition.
     pub fn files(&self) -> impl Iterator<Item = (FileId, &SourceFile)> {
-        (0..).map(FileId).zip(&self.files)
+        self.files.iter().map(|(id, file)| (*id, file))
     }
 
-    /// Start and end of `span` as people count.
-    pub fn range(&self, span: Span) -> (Position, Position) {
-        let file = self.file(span.file);
-        (file.position(span.start), file.position(span.end))
+    /// Start and end of `span` as people count. None: its file is not among these.
+    pub fn range(&self, span: Span) -> Option<(Position, Position)> {
+        let file = self.file(span.file)?;
+        Some((file.position(span.start), file.position(span.end)))
     }
 }
 
@@ -141,11 +165,24 @@ mod tests {
     fn positions_count_lines_and_characters_from_one() {
         let mut sources = Sources::default();
         let id = sources.add("main.tf", "a = 1\nß = 2\r\n");
-        let file = sources.file(id);
+        let file = sources.file(id).expect("it was added");
         assert_eq!(file.position(0), Position { line: 1, column: 1, byte: 0 });
         assert_eq!(file.position(8), Position { line: 2, column: 2, byte: 8 });
         assert_eq!(file.position(99).line, 3);
         assert_eq!(file.line(2), "ß = 2");
         assert_eq!(file.line(9), "");
+    }
+
+    #[test]
+    fn no_file_is_taken_for_one_of_other_sources() {
+        let (mut ours, mut others) = (Sources::default(), Sources::default());
+        let (first, second) = (ours.add("main.tf", "a = 1"), ours.add("b.tf", "b = 1"));
+        let other = others.add("main.tf", "a = 2");
+        assert!(first < second && first != other);
+        assert!(ours.file(other).is_none() && others.file(second).is_none());
+        assert_eq!(ours.range(Span::new(other, 0, 1)), None);
+        assert!(ours.file(FileId::default()).is_none());
+        ours.keep(other, others.file(other).expect("it was added").clone());
+        assert_eq!(ours.file(other).map(|it| &*it.text), Some("a = 2"));
     }
 }

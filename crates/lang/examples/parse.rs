@@ -13,11 +13,10 @@ fn main() -> std::io::Result<()> {
             continue;
         }
         let text = String::from_utf8_lossy(&std::fs::read(&path)?).into_owned();
-        let file = sources.add(path.as_str(), text);
+        let file = sources.add(path.as_str(), text.as_str());
         if time {
-            let text = &sources.file(file).text;
             let started = cpu_seconds();
-            let parse = syntax::parse(file, text);
+            let parse = syntax::parse(file, &text);
             let seconds = cpu_seconds() - started;
             #[expect(clippy::cast_precision_loss, reason = "for people")]
             let megabytes = text.len() as f64 / 1e6;
@@ -28,20 +27,18 @@ fn main() -> std::io::Result<()> {
     let files = sources.files().map(|(id, it)| (name(&it.path), id, &*it.text));
     let (_, diagnostics) = config::decode_texts(files);
     for it in diagnostics {
-        let span = it.span.unwrap_or_default();
-        let (start, end) = sources.range(span);
+        let Some(span) = it.span else { continue };
+        let (Some(file), Some((start, end))) = (sources.file(span.file), sources.range(span))
+        else {
+            continue;
+        };
         let detail = match it.hint {
             Some(hint) => format!("{} {hint}", it.detail),
             None => it.detail,
         };
         println!(
             "{}:{}:{}-{}:{}: {} | {detail:?}",
-            sources.file(span.file).path,
-            start.line,
-            start.column,
-            end.line,
-            end.column,
-            it.summary,
+            file.path, start.line, start.column, end.line, end.column, it.summary,
         );
     }
     Ok(())

@@ -41,8 +41,8 @@ fn configurations() {
         let Ok(text) = fs::read_to_string(&path) else { continue };
         let name = path.to_string_lossy();
         let diagnostics = match path.extension().and_then(|it| it.to_str()) {
-            Some("tf" | "tfvars") => parse(FileId(0), &text).diagnostics,
-            Some("tftpl" | "tmpl") => parse_template(FileId(0), &text).diagnostics,
+            Some("tf" | "tfvars") => parse(FileId::default(), &text).diagnostics,
+            Some("tftpl" | "tmpl") => parse_template(FileId::default(), &text).diagnostics,
             _ => continue,
         };
         // Files in folders of no call are read by nobody.
@@ -66,7 +66,7 @@ fn expressions() {
             continue;
         }
         let text = &(text.replace("{{ID}}", "id") + "\n");
-        let diagnostics = parse_expression(FileId(0), text, 0).diagnostics;
+        let diagnostics = parse_expression(FileId::default(), text, 0).diagnostics;
         assert!(diagnostics.is_empty(), "{text}: {diagnostics:?}");
         read += 1;
     }
@@ -84,7 +84,7 @@ fn formats() {
         let text = fs::read_to_string(&path).expect("a text");
         let expected = fs::read_to_string(format!("{name}.expected.json")).expect("an answer");
         let expected: serde_json::Value = serde_json::from_str(&expected).expect("JSON");
-        let laid_out = format(FileId(0), &text).map_err(|all| {
+        let laid_out = format(FileId::default(), &text).map_err(|all| {
             let mut summaries: Vec<_> = all.into_iter().map(|it| it.summary.to_string()).collect();
             summaries.sort();
             summaries

@@ -12,9 +12,9 @@ pub(crate) struct Place<'a> {
     pub(crate) column_end: u32,
 }
 
-/// The place of a span. None if these are not its sources.
+/// The place of a span. None if its file is not among these.
 pub(crate) fn place(span: Span, sources: &Sources) -> Option<Place<'_>> {
-    let (_, file) = sources.files().nth(span.file.0 as usize)?;
+    let file = sources.file(span.file)?;
     let (start, end) = (file.position(span.start), file.position(span.end));
     Some(Place {
         path: &file.path,

@@ -1,5 +1,7 @@
 //! Diagnostics as people see them.
 
+use std::sync::LazyLock;
+
 use expect_test::{Expect, expect};
 use plumb_diag::{Diagnostic, FileId, Sources, Span};
 use plumb_report::{
@@ -24,10 +26,14 @@ locals {
 }
 "#;
 
+/// The same ones each time.
 fn sources() -> (Sources, FileId) {
-    let mut sources = Sources::default();
-    let id = sources.add("main.tf", MAIN);
-    (sources, id)
+    static SOURCES: LazyLock<(Sources, FileId)> = LazyLock::new(|| {
+        let mut sources = Sources::default();
+        let id = sources.add("main.tf", MAIN);
+        (sources, id)
+    });
+    SOURCES.clone()
 }
 
 fn at(file: FileId, text: &str) -> Span {

@@ -141,9 +141,9 @@ impl Life {
     fn compile(&self, config: &Config) -> Compiled {
         let text = config.text();
         let mut dirs = BTreeMap::new();
-        for (index, (dir, text)) in text.iter().enumerate() {
+        for (dir, text) in &text {
             self.tell(|| format!("--- {dir}/main.tf\n{text}"));
-            let file = FileId(index as u32);
+            let file = FileId::unique();
             let (module, diagnostics) = decode_texts([("main.tf", file, text.as_str())]);
             assert!(diagnostics.is_empty(), "{diagnostics:#?}\n{text}");
             dirs.insert(Arc::from(*dir), Arc::new(module));

@@ -3,24 +3,28 @@
 //! In two goes: with a block of which nothing is known in place of each that is missing, to look at
 //! the objects; then with what is generated from them, which is planned like any other.
 
-use std::io::Write;
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Write};
 use std::path::Path;
 use std::sync::Arc;
 
 use plumb_diag::{Diagnostic, Diagnostics};
-use plumb_engine::{Engine, Interrupt, Observer, PlanRequest};
 use plumb_lang::compile::provider_source;
 use plumb_lang::config::{Import, Module, is_module_file, is_override};
 use plumb_lang::generate::literal::quoted;
 use plumb_lang::generate::{Reader, placeholder, resource_text};
 use plumb_model::addr::{Addr, Mode};
+use plumb_model::plan::Plan;
 use plumb_model::question::{Answer, Observations, QuestionKey};
 use plumb_model::schema::{ResourceSchema, Schemas};
 use plumb_model::state::State;
+use plumb_model::value::Value;
+use plumb_planner::PlanMode;
 
 use crate::context::Context;
 use crate::load::{self, Folder, Loaded};
-use crate::planning::{self, Asked, Prepared};
+use crate::planning::{self, Asked, Prepared, Tools};
 
 /// What stands above everything.
 const HEAD: &str = "# __generated__ by Plumb\n# Please review these resources and move them into \
@@ -40,8 +44,15 @@ impl Missing {
     }
 }
 
-/// Refuses a file that is there.
-pub(super) fn refuse_existing(path: &str) -> Result<(), Diagnostics> {
+/// Refuses what can be refused before anything is read: a file that is there, and other modes.
+pub(super) fn refuse(path: &str, mode: PlanMode) -> Result<(), Diagnostics> {
+    if mode != PlanMode::Normal {
+        return Err(vec![Diagnostic::error(
+            "Invalid generate-config-out flag",
+            "Config can only be generated during a normal plan operation, and not during a \
+             refresh-only or destroy plan.",
+        )]);
+    }
     if std::fs::symlink_metadata(path).is_err() {
         return Ok(());
     }
@@ -53,29 +64,28 @@ pub(super) fn refuse_existing(path: &str) -> Result<(), Diagnostics> {
     )])
 }
 
-/// The configuration that stands in for the missing blocks. None: no block is missing.
+/// The configuration that stands in for the missing blocks.
 pub(super) struct Standing {
     missing: Vec<Missing>,
-    /// What the other file is called.
-    file: String,
-    /// The files of the root module without it: by the second go it may be among those on disk.
-    root: Folder,
+    /// Where what is generated goes.
+    path: String,
+    /// The configuration as it was read; what is generated is not in it, once it is written either.
+    folders: BTreeMap<Arc<str>, Folder>,
 }
 
 impl Standing {
-    /// Finds what is missing.
-    pub(super) fn find(
-        context: &Context,
-        schemas: &Schemas,
-        path: &str,
-    ) -> Result<Option<Standing>, Diagnostics> {
+    /// Finds what is missing. None: no block is.
+    pub(super) fn find(context: &Context, path: &str) -> Result<Option<Standing>, Diagnostics> {
         let loaded = load::load(&mut load::read_folder);
         context.ui.show_from(&loaded.sources);
-        let Some(root) = loaded.root() else { return Ok(None) };
+        // In files that are wrong nothing is missing: the plan says what is wrong with them.
+        let whole = !loaded.diagnostics.iter().any(Diagnostic::is_error);
+        let Some(root) = loaded.root().filter(|_| whole) else { return Ok(None) };
+        let schemas = context.schemas();
         let mut missing = Vec::new();
         let mut errors = Vec::new();
         for import in &root.imports {
-            match of_import(root, schemas, import) {
+            match of_import(root, &schemas, import) {
                 // Two that bring in the same are for the plan to refuse.
                 Ok(Some(it)) if missing.iter().any(|has: &Missing| has.addr == it.addr) => {}
                 Ok(it) => missing.extend(it),
@@ -85,23 +95,23 @@ impl Standing {
         if !errors.is_empty() {
             return Err(errors);
         }
-        let name = Path::new(path).file_name().and_then(|it| it.to_str()).unwrap_or_default();
-        let fits = is_module_file(name) && !is_override(name);
-        let file = if fits { name.to_owned() } else { "generated.tf".to_owned() };
-        let files = loaded.folders.get(&loaded.tree.root).cloned().unwrap_or_default();
-        Ok((!missing.is_empty()).then_some(Standing { missing, file, root: files }))
+        let standing = Standing { missing, path: path.to_owned(), folders: loaded.folders };
+        Ok((!standing.missing.is_empty()).then_some(standing))
     }
 
     /// The configuration with another file.
     fn with(&self, text: &str) -> Loaded {
-        let mut files = self.root.clone();
-        let mut name = self.file.clone();
-        while files.iter().any(|it| *it.0 == *name) {
+        let name = Path::new(&self.path).file_name().and_then(|it| it.to_str()).unwrap_or_default();
+        let fits = is_module_file(name) && !is_override(name);
+        let mut name = if fits { name.to_owned() } else { "generated.tf".to_owned() };
+        let mut folders = self.folders.clone();
+        let root = folders.entry(".".into()).or_default();
+        while root.iter().any(|it| *it.0 == *name) {
             name.insert(0, '_');
         }
-        files.push((name.into(), text.as_bytes().to_vec()));
-        files.sort();
-        load::load(&mut |dir| if dir == "." { Ok(files.clone()) } else { load::read_folder(dir) })
+        root.push((name.into(), text.as_bytes().to_vec()));
+        root.sort();
+        load::load_from(&folders)
     }
 
     /// Everything to look at the objects with.
@@ -114,31 +124,22 @@ impl Standing {
         planning::prepare_loaded(context, asked, self.with(&text))
     }
 
-    /// Looks at the objects, writes the file, and prepares what is to be planned instead. What was
-    /// seen comes along. None: it was interrupted.
-    #[expect(clippy::too_many_arguments, reason = "what a plan is made from, and where to write")]
+    /// Looks at the objects, writes the file, and makes of `prepared` what is to be planned instead.
+    /// What was seen comes along. None: it was interrupted.
     pub(super) async fn generate(
         &self,
-        context: &Context,
-        engine: &Engine,
-        asked: &Asked<'_>,
-        prepared: &Prepared,
+        tools: Tools<'_>,
+        prepared: Prepared,
         state: &State,
-        path: &str,
-        screen: &Arc<dyn Observer>,
-        interrupt: &Interrupt,
     ) -> Result<Option<(Prepared, Observations)>, Diagnostics> {
-        let request = PlanRequest {
-            program: &prepared.program,
-            inputs: &prepared.inputs,
-            state,
-            options: &prepared.options,
-            run: prepared.run,
-        };
+        let request = prepared.request(&prepared.options, state);
         let enough = |seen: &Observations| {
-            self.missing.iter().all(|it| answer(seen, &it.addr).is_some() || is_owned(state, it))
+            self.missing
+                .iter()
+                .all(|it| answer(seen, &it.addr).is_some() || state.current(&it.addr).is_some())
         };
-        let seen = match engine.look(request, screen, interrupt, &enough).await {
+        let interrupt = tools.interrupt;
+        let seen = match tools.engine.look(request, tools.screen, interrupt, &enough).await {
             Ok(seen) => seen,
             Err(diagnostics) if diagnostics.is_empty() && interrupt.level() > 0 => return Ok(None),
             Err(diagnostics) => return Err(diagnostics),
@@ -146,23 +147,58 @@ impl Standing {
         let mut text = HEAD.to_owned();
         let mut unseen = String::new();
         for it in &self.missing {
-            let Some((id, Answer::Object(remote))) = answer(&seen, &it.addr) else {
+            let Some((id, attrs)) = found(&seen, state, &it.addr) else {
                 // The plan says what is wrong with it.
                 unseen += &it.placeholder();
                 continue;
             };
-            let block =
-                resource_text(&it.addr.resource, &it.schema.block, &remote.attrs, Reader::Person);
+            let block = resource_text(&it.addr.resource, &it.schema.block, attrs, Reader::Person);
             text += &format!("\n# __generated__ by Plumb from {}\n", quoted(id));
             text += &with_provider(block, it.provider.as_deref());
         }
         // Before it is planned: what is wrong with it is for a person to put right.
         if text != HEAD {
-            write_new(path, &text)?;
+            write_new(&self.path, &text)?;
         }
-        let again = planning::prepare_loaded(context, asked, self.with(&(text + &unseen)))?;
+        let again = with_configuration(tools.context, prepared, self.with(&(text + &unseen)))?;
         Ok(Some((again, seen)))
     }
+
+    /// Has the plan say of which resources it was.
+    pub(super) fn tell(&self, plan: &mut Plan) {
+        for it in &self.missing {
+            if let Some(change) = plan.changes.get_mut(&it.addr.current()) {
+                change.says.push("config will be generated".into());
+            }
+        }
+    }
+
+    /// What stands below the plan.
+    pub(super) fn done_text(&self) -> String {
+        format!(
+            "\nPlumb has generated configuration and written it to {}. Please review\nthe \
+             configuration and edit it as necessary before adding it to version\ncontrol.\n",
+            self.path
+        )
+    }
+}
+
+/// The same with another configuration, the variables of which are the same. Warnings were shown
+/// already.
+fn with_configuration(
+    context: &Context,
+    prepared: Prepared,
+    mut loaded: Loaded,
+) -> Result<Prepared, Diagnostics> {
+    // Values of variables have their place in other files than the configuration's.
+    loaded.sources.extend(&prepared.loaded.sources);
+    context.ui.show_from(&loaded.sources);
+    let program = load::check(&mut loaded, &context.schemas());
+    if loaded.diagnostics.iter().any(Diagnostic::is_error) {
+        return Err(loaded.diagnostics);
+    }
+    loaded.diagnostics.clear();
+    Ok(Prepared { loaded, program, ..prepared })
 }
 
 fn answer<'a>(seen: &'a Observations, addr: &Addr) -> Option<(&'a str, &'a Answer)> {
@@ -172,9 +208,18 @@ fn answer<'a>(seen: &'a Observations, addr: &Addr) -> Option<(&'a str, &'a Answe
     })
 }
 
-/// What is in the state already is not brought in.
-fn is_owned(state: &State, missing: &Missing) -> bool {
-    state.current(&missing.addr).is_some()
+/// The id of an object and what it is. What is in the state already is not looked at again: without
+/// a block it would be deleted.
+fn found<'a>(
+    seen: &'a Observations,
+    state: &'a State,
+    addr: &Addr,
+) -> Option<(&'a str, &'a Value)> {
+    if let Some((id, Answer::Object(remote))) = answer(seen, addr) {
+        return Some((id, &remote.attrs));
+    }
+    let attrs = &state.current(addr)?.attrs;
+    Some((attrs.as_map()?.get("id")?.as_str()?, attrs))
 }
 
 fn with_provider(block: String, provider: Option<&str>) -> String {
@@ -229,12 +274,15 @@ fn of_import(
 
 /// Writes a file that must not be there yet.
 fn write_new(path: &str, text: &str) -> Result<(), Diagnostics> {
-    let file = std::fs::OpenOptions::new().write(true).create_new(true).open(path);
-    let written = file.and_then(|mut it| it.write_all(text.as_bytes()));
-    written.map_err(|error| {
-        let summary = "Failed to write generated config";
-        let detail = format!("{path:?} could not be written: {error}. Nothing was changed.");
-        vec![Diagnostic::error(summary, detail)]
+    let failed = |error: io::Error| {
+        let detail = format!("Plumb could not create the generated file {path}: {error}.");
+        vec![Diagnostic::error("Failed to create target generated file", detail)]
+    };
+    let mut file = File::create_new(path).map_err(failed)?;
+    file.write_all(text.as_bytes()).map_err(|error| {
+        // Half of it would be in the way of the next attempt.
+        let _ = std::fs::remove_file(path);
+        failed(error)
     })
 }
 
@@ -244,13 +292,5 @@ pub(super) fn warning() -> Diagnostic {
         "Config generation is experimental",
         "Generating configuration during import is currently experimental, and the generated \
          configuration format may change in future versions.",
-    )
-}
-
-/// What stands below the plan.
-pub(super) fn done_text(path: &str) -> String {
-    format!(
-        "\nPlumb has generated configuration and written it to {path}. Please review\nthe \
-         configuration and edit it as necessary before adding it to version\ncontrol.\n"
     )
 }

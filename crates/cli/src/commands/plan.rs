@@ -10,7 +10,7 @@ use plumb_report::saved_text;
 use super::generate::{self, Standing};
 use crate::args::{BackupFlags, PlanArgs};
 use crate::context::{Context, store_error};
-use crate::planning::{self, Asked};
+use crate::planning::{self, Asked, Tools};
 use crate::screen::Screen;
 use crate::variables::Typed;
 use crate::{INTERRUPTED, REFUSED, html, planfile, policy};
@@ -22,10 +22,10 @@ pub(crate) async fn plan(
     typed: &[Typed],
 ) -> Result<i32, Diagnostics> {
     context.ui.begin_json();
-    if let Some(path) = &args.generate_config_out {
-        generate::refuse_existing(path)?;
-    }
     let mode = planning::mode(&args.plan)?;
+    if let Some(path) = &args.generate_config_out {
+        generate::refuse(path, mode)?;
+    }
     let policies = policy::read(context, &args.policy)?;
     let asked = Asked {
         verb: "plan",
@@ -38,34 +38,36 @@ pub(crate) async fn plan(
     let engine = context.engine(args.plan.parallelism);
     let schemas = engine.schemas().clone();
     let standing = match &args.generate_config_out {
-        Some(path) => Standing::find(context, &schemas, path)?.map(|it| (it, path)),
+        Some(path) => Standing::find(context, path)?,
         None => None,
     };
-    let mut prepared = match &standing {
-        Some((standing, _)) => standing.prepare(context, &asked)?,
+    let prepared = match &standing {
+        Some(standing) => standing.prepare(context, &asked)?,
         None => planning::prepare(context, &asked)?,
     };
     let store = context.store(&prepared.backend, &BackupFlags::default(), schemas.clone())?;
     let opened = context.open(&store, &args.state, "OperationTypePlan")?;
     let interrupt = planning::interrupts();
     let screen: Arc<dyn Observer> = Screen::new(&context.ui);
+    let tools = Tools { context, engine: &engine, screen: &screen, interrupt: &interrupt };
     let state = &opened.state;
     let made = async {
-        let mut seen = Observations::new();
-        if let Some((standing, path)) = &standing {
-            let generated = standing
-                .generate(context, &engine, &asked, &prepared, state, path, &screen, &interrupt)
-                .await?;
-            let Some(generated) = generated else { return Ok(None) };
-            (prepared, seen) = generated;
-        }
-        let options = prepared.options.clone();
-        planning::make_seen(&engine, &prepared, &options, state, seen, &screen, &interrupt).await
+        let (prepared, seen) = match &standing {
+            Some(standing) => match standing.generate(tools, prepared, state).await? {
+                Some(generated) => generated,
+                None => return Ok(None),
+            },
+            None => (prepared, Observations::new()),
+        };
+        let options = &prepared.options;
+        let outcome =
+            planning::make_seen(&engine, &prepared, options, state, seen, &screen, &interrupt);
+        Ok(outcome.await?.map(|outcome| (prepared, outcome)))
     };
     let made = made.await;
     opened.lease.close().map_err(|it| vec![store_error(&it)])?;
-    let outcome = match made {
-        Ok(Some(outcome)) => outcome,
+    let (prepared, mut outcome) = match made {
+        Ok(Some(made)) => made,
         Ok(None) => {
             context.ui.say("\nInterrupted while planning. Nothing was changed.");
             return Ok(INTERRUPTED);
@@ -77,6 +79,9 @@ pub(crate) async fn plan(
             return Err(diagnostics);
         }
     };
+    if let Some(standing) = &standing {
+        standing.tell(&mut outcome.planned.plan);
+    }
     let plan = &outcome.planned.plan;
     let changes = planning::changes_something(plan, mode);
     planning::tell(context, plan);
@@ -97,8 +102,8 @@ pub(crate) async fn plan(
     if let Some(path) = &args.html {
         html::write_plan(path, context, &prepared, &outcome)?;
     }
-    if let Some((_, path)) = &standing {
-        context.ui.say(&generate::done_text(path));
+    if let Some(standing) = &standing {
+        context.ui.say(&standing.done_text());
     }
     if !args.json && (changes || args.out.is_some()) && !context.in_automation() {
         context.ui.print(&saved_text(args.out.as_deref(), "plumb", context.ui.out));

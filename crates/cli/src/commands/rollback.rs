@@ -2,11 +2,10 @@
 //! person has agreed.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io;
 use std::sync::Arc;
 
 use plumb_diag::{Diagnostic, Diagnostics};
-use plumb_engine::{Engine, Interrupt, Observer};
+use plumb_engine::{Engine, Observer};
 use plumb_lang::Program;
 use plumb_lang::restore::{Restore, Restored, restore};
 use plumb_model::addr::ConfigAddr;
@@ -22,16 +21,25 @@ use super::snapshots;
 use crate::args::{ApplyArgs, BackupFlags, PlanFlags, RollbackArgs};
 use crate::context::{Context, store_error};
 use crate::load::{self, Folder, Loaded};
-use crate::planning::{self, Asked, Prepared};
+use crate::planning::{self, Asked, Prepared, Tools};
 use crate::screen::Screen;
 use crate::ui::now;
 use crate::variables::Typed;
-use crate::{INTERRUPTED, REFUSED, planfile, policy};
+use crate::{INTERRUPTED, REFUSED, encryption, planfile, policy};
 
 /// The configuration as it is now.
 struct Present {
     loaded: Loaded,
     program: Program,
+}
+
+/// What is asked for, and what it is done with.
+#[derive(Clone, Copy)]
+struct Errand<'a> {
+    tools: Tools<'a>,
+    args: &'a RollbackArgs,
+    typed: &'a [Typed],
+    store: &'a Store,
 }
 
 /// A plan that leads back.
@@ -59,13 +67,16 @@ pub(crate) async fn rollback(
     let policies = policy::read(context, &args.policy)?;
     let present = present(context, &engine)?;
     let root = present.loaded.root().cloned().unwrap_or_default();
-    let backend = context.backend(Some(&root), args.state.state.as_deref())?;
+    let mut backend = context.backend(Some(&root), args.state.state.as_deref())?;
+    backend.sealer = encryption::sealer(context, Some(&root), typed)?;
     let store = context.store(&backend, &BackupFlags::default(), engine.schemas().clone())?;
     let Opened { state, lease, .. } =
         context.open_unless(&interrupt, &store, &args.state, "rollback")?;
-    let planned =
-        way(context, &engine, args, typed, &present, &store, state, lease, &screen, &interrupt);
-    let Some(Way { ready, labels }) = planned.await? else { return Ok(INTERRUPTED) };
+    let tools = Tools { context, engine: &engine, screen: &screen, interrupt: &interrupt };
+    let errand = Errand { tools, args, typed, store: &store };
+    let Some(Way { ready, labels }) = way(errand, &present, state, lease).await? else {
+        return Ok(INTERRUPTED);
+    };
     show(context, args, &ready, &labels);
     if labels.iter().any(|it| it.cost == Cost::Impossible) {
         close(context, ready.lease);
@@ -86,7 +97,7 @@ pub(crate) async fn rollback(
     };
     let code = carry_out(context, &engine, &apply, ready, &screen, &interrupt).await?;
     if code == 0 {
-        match compared(context, &engine, args, typed, &store, &screen, &interrupt).await {
+        match compared(errand).await {
             Some(note) => context.ui.diagnostics(&[note]),
             None => context.ui.say("\nThe configuration files agree with the snapshot."),
         }
@@ -107,19 +118,14 @@ fn present(context: &Context, engine: &Engine) -> Result<Present, Diagnostics> {
 }
 
 /// Plans. None: it was interrupted. In every case but a plan the lock is let go.
-#[expect(clippy::too_many_arguments, reason = "everything that a plan is made from")]
 async fn way(
-    context: &Context,
-    engine: &Arc<Engine>,
-    args: &RollbackArgs,
-    typed: &[Typed],
+    errand: Errand<'_>,
     present: &Present,
-    store: &Store,
     state: State,
     lease: Lease,
-    screen: &Arc<dyn Observer>,
-    interrupt: &Interrupt,
 ) -> Result<Option<Way>, Diagnostics> {
+    let Errand { tools, args, typed, store } = errand;
+    let Tools { context, engine, screen, interrupt } = tools;
     let made = async {
         let snapshot = snapshots::find(store, engine.schemas(), &args.to, Some(&state))?;
         refuse_stranger(&snapshot, &state)?;
@@ -132,7 +138,7 @@ async fn way(
         });
         let flags = plan_flags(args);
         let asked = asked(context, args, typed, &flags);
-        let loaded = load::load(&mut folders(&restored));
+        let loaded = load::load_from(&folders(&restored));
         let prepared = planning::prepare_loaded(context, &asked, loaded)?;
         let Some(outcome) = planning::make(engine, &prepared, &state, screen, interrupt).await?
         else {
@@ -189,13 +195,11 @@ fn files(loaded: &Loaded) -> Vec<(Arc<str>, String)> {
 }
 
 /// The folders of a configuration that is on no disk.
-fn folders(restored: &Restored) -> impl FnMut(&str) -> io::Result<Folder> {
+fn folders(restored: &Restored) -> BTreeMap<Arc<str>, Folder> {
     let bytes = |files: &Vec<(Arc<str>, String)>| {
         files.iter().map(|(name, text)| (name.clone(), text.clone().into_bytes())).collect()
     };
-    let folders: BTreeMap<Arc<str>, Folder> =
-        restored.folders.iter().map(|(dir, files)| (dir.clone(), bytes(files))).collect();
-    move |dir| folders.get(dir).cloned().ok_or_else(|| io::ErrorKind::NotFound.into())
+    restored.folders.iter().map(|(dir, files)| (dir.clone(), bytes(files))).collect()
 }
 
 /// Blocks that the configuration protects from deletion.
@@ -275,48 +279,34 @@ fn impossible(labels: &[Labelled]) -> Diagnostic {
 }
 
 /// What a person should know of the configuration files; nothing if they agree with what is there.
-async fn compared(
-    context: &Context,
-    engine: &Arc<Engine>,
-    args: &RollbackArgs,
-    typed: &[Typed],
-    store: &Store,
-    screen: &Arc<dyn Observer>,
-    interrupt: &Interrupt,
-) -> Option<Diagnostic> {
+async fn compared(errand: Errand<'_>) -> Option<Diagnostic> {
     let newer = |more: String| {
         Some(Diagnostic::warning(
             "The configuration still says the newer things",
             format!(
-                "{more} The next apply would undo the way back. Bring the configuration files back \
+                "{more}The next apply would undo the way back. Bring the configuration files back \
                  to what they were, too."
             ),
         ))
     };
-    match next(context, engine, args, typed, store, screen, interrupt).await {
+    match next(errand).await {
         Ok(Some(differing)) if differing.is_empty() => None,
         Ok(Some(differing)) => {
             let list: String = differing.iter().map(|it| format!("\n - {it}")).collect();
             newer(format!("By the configuration files these are otherwise:{list}\n\n"))
         }
-        Ok(None) => newer("It was not compared to the end.".to_owned()),
+        Ok(None) => newer("It was not compared to the end. ".to_owned()),
         Err(diagnostics) => {
             let why = diagnostics.iter().find(|it| it.is_error()).map_or("", |it| &*it.summary);
-            newer(format!("Whether it does could not be found out ({why})."))
+            newer(format!("Whether it does could not be found out ({why}). "))
         }
     }
 }
 
 /// What the next plan would change, by what is remembered now.
-async fn next(
-    context: &Context,
-    engine: &Arc<Engine>,
-    args: &RollbackArgs,
-    typed: &[Typed],
-    store: &Store,
-    screen: &Arc<dyn Observer>,
-    interrupt: &Interrupt,
-) -> Result<Option<Vec<String>>, Diagnostics> {
+async fn next(errand: Errand<'_>) -> Result<Option<Vec<String>>, Diagnostics> {
+    let Errand { tools, args, typed, store } = errand;
+    let Tools { context, engine, screen, interrupt } = tools;
     let flags =
         PlanFlags { refresh: Some(false), parallelism: args.parallelism, ..PlanFlags::default() };
     let asked = Asked { input: false, ..asked(context, args, typed, &flags) };

@@ -63,7 +63,7 @@ pub(super) fn find(
     }
     let kept: Vec<String> = store.past().map_err(failed)?.iter().map(u64::to_string).collect();
     let kept = match kept.len() {
-        0 => "No earlier one is kept.".to_owned(),
+        0 => "No earlier one is kept here; the path of a state file does as well.".to_owned(),
         _ => format!("These are kept: {}.", kept.join(", ")),
     };
     let detail = format!("The state is at serial {}. {kept}", now.serial);

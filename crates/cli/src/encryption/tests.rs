@@ -28,7 +28,7 @@ fn configured(text: &str, env: &[(&str, &str)], given: &[(&str, &str)]) -> Strin
         Ok(it) => format!("{it:#?}\n"),
         Err(found) => {
             let line = |it: &Diagnostic| {
-                let place = it.span.map(|span| sources.range(span).0.line);
+                let place = it.span.and_then(|span| sources.range(span)).map(|it| it.0.line);
                 let place = place.map(|line| format!("{line}: ")).unwrap_or_default();
                 format!("{place}{}: {}\n", it.summary, it.detail)
             };

@@ -293,9 +293,7 @@ fn restore(
             (dir.into(), files.collect())
         })
         .collect();
-    let mut loaded = load::load(&mut |dir| {
-        folders.get(dir).cloned().ok_or_else(|| io::ErrorKind::NotFound.into())
-    });
+    let mut loaded = load::load_from(&folders);
     let program = load::check(&mut loaded, schemas);
     if loaded.diagnostics.iter().any(Diagnostic::is_error) {
         return Ok(Err(loaded.diagnostics));

@@ -21,7 +21,7 @@ use plumb_report::{
 use crate::args::Verb;
 use crate::context::Context;
 use crate::planning::{self, Prepared};
-use crate::ui::{Ui, now};
+use crate::ui::{Said, Ui, now};
 use crate::{INTERRUPTED, VERSION, files};
 
 pub(crate) use flags::{DiagnosticReportFlags, ReportFlags};
@@ -73,9 +73,10 @@ pub(crate) fn begin(
         return Err(vec![Diagnostic::error("More than one report to standard output", detail)]);
     }
     let events = flags.json_into.as_deref().map(EventFile::create).transpose()?;
-    ui.beside(events, to_stdout > 0);
     let runner = Runner::find(flags.diagnostics.github, env);
-    Ok(Reports { flags, runner, gathered: Mutex::default() })
+    let reports = Reports { flags, runner, gathered: Mutex::default() };
+    ui.beside(events, to_stdout > 0, reports.wanted());
+    Ok(reports)
 }
 
 impl Reports {
@@ -168,7 +169,7 @@ impl Reports {
     }
 
     fn write(&self, context: &Context, code: i32, errors: &mut Diagnostics) {
-        let (said, sources) = context.ui.said();
+        let Said { diagnostics: said, sources } = context.ui.said();
         let sources = place::in_repository(&sources, &context.env);
         let gathered = self.gathered();
         let mut write = |to: &Option<String>, text: &dyn Fn() -> Option<String>| {

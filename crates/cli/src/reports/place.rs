@@ -13,8 +13,10 @@ pub(crate) fn in_repository(sources: &Sources, env: &BTreeMap<String, String>) -
         return sources.clone();
     };
     let mut res = Sources::default();
-    for (_, file) in sources.files() {
-        res.add(under(&prefix, &file.path), file.text.clone());
+    for (id, file) in sources.files() {
+        let mut file = file.clone();
+        file.path = under(&prefix, &file.path).into();
+        res.keep(id, file);
     }
     res
 }

@@ -9,15 +9,14 @@ use super::*;
 /// Decodes files that each begin with a line `-- name`.
 fn decoded(text: &str) -> (Module, String) {
     let mut sources = Sources::default();
-    let mut files: Vec<(String, FileId)> = Vec::new();
+    let mut files: Vec<(&str, FileId, &str)> = Vec::new();
     for part in text.split("-- ").filter(|it| !it.trim().is_empty()) {
         let (name, text) = part.split_once('\n').expect("a name and a text");
-        files.push((name.to_owned(), sources.add(name, text)));
+        files.push((name, sources.add(name, text), text));
     }
-    let texts = files.iter().map(|(name, id)| (&**name, *id, &*sources.file(*id).text));
-    let (module, diagnostics) = decode_texts(texts);
+    let (module, diagnostics) = decode_texts(files);
     let lines = diagnostics.iter().map(|it| {
-        let (start, _) = sources.range(it.span.unwrap_or_default());
+        let (start, _) = sources.range(it.span.expect("a place")).expect("in these files");
         let hint = it.hint.iter().map(|it| format!(" {it}")).collect::<String>();
         format!("{}:{} {}: {}{hint}\n", start.line, start.column, it.summary, it.detail)
     });
@@ -495,7 +494,7 @@ moved {
 #[test]
 fn assignments() {
     let text = "a = 1\nb = [\"x\", { c = var.d }]\nvariable \"e\" {}\nf {}\n";
-    let parse = crate::syntax::parse(FileId(0), text);
+    let parse = crate::syntax::parse(FileId::default(), text);
     let (found, said) = decode_assignments(parse.body);
     let names: Vec<&str> = found.iter().map(|it| &*it.name).collect();
     assert_eq!(names, ["a", "b"]);

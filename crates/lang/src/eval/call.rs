@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use plumb_diag::{Diagnostic, Diagnostics, SourceFile, Sources, Span};
+use plumb_diag::{Diagnostic, Diagnostics, FileId, SourceFile, Span};
 use plumb_model::question::{Answer, FileQuestion};
 use plumb_model::value::{Refinements, Type, Value, ValueKind, convert};
 
@@ -347,9 +347,8 @@ impl Eval<'_> {
                 ),
             ));
         }
-        let mut sources = Sources::default();
-        let file = sources.add(name, text);
-        let place = |span: Span| written_span(sources.file(file), span);
+        let file = SourceFile::new(name, text);
+        let place = |span: Span| written_span(&file, span);
         let whole = |diagnostics: &[Diagnostic]| {
             let first = diagnostics.iter().find(|it| it.is_error());
             CallError::Whole(first.map_or_else(String::new, |it| {
@@ -361,7 +360,7 @@ impl Eval<'_> {
                 )
             }))
         };
-        let parsed = parse_template(file, text);
+        let parsed = parse_template(FileId::default(), text);
         if parsed.diagnostics.iter().any(Diagnostic::is_error) {
             return Err(whole(&parsed.diagnostics));
         }

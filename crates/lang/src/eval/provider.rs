@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use plumb_diag::{Diagnostic, Diagnostics, Sources};
+use plumb_diag::{Diagnostic, Diagnostics, FileId, SourceFile};
 use plumb_model::value::{Marks, Refinements, Type, Value};
 
 use super::call::{CallError, Signature, written_span};
@@ -88,13 +88,12 @@ fn encode(value: &Value) -> Result<Value, CallError> {
 }
 
 fn decode(text: &str) -> Result<Value, CallError> {
-    let mut sources = Sources::default();
-    let file = sources.add("<decode_tfvars argument>", text);
+    let file = SourceFile::new("<decode_tfvars argument>", text);
     let told = |what: &str, it: &Diagnostic| {
-        let place = it.span.map_or_else(String::new, |it| written_span(sources.file(file), it));
+        let place = it.span.map_or_else(String::new, |it| written_span(&file, it));
         CallError::Whole(format!("{what}: {place}: {}; {}", it.summary, it.detail))
     };
-    let parsed = parse(file, text);
+    let parsed = parse(FileId::default(), text);
     if let Some(it) = parsed.diagnostics.iter().find(|it| it.is_error()) {
         return Err(told("invalid tfvars syntax", it));
     }

@@ -8,9 +8,9 @@ use super::format;
 use crate::syntax::{TokenKind, parse};
 
 fn check(text: &str, expected: Expect) {
-    let laid_out = format(FileId(0), text).expect("it can be read");
+    let laid_out = format(FileId::default(), text).expect("it can be read");
     expected.assert_eq(&laid_out);
-    assert_eq!(format(FileId(0), &laid_out).as_deref(), Ok(&*laid_out), "a second time");
+    assert_eq!(format(FileId::default(), &laid_out).as_deref(), Ok(&*laid_out), "a second time");
 }
 
 #[test]
@@ -132,7 +132,7 @@ fn labels_are_never_lost() {
 
 #[test]
 fn what_cannot_be_read_is_left_alone() {
-    let diagnostics = format(FileId(0), "a = [").expect_err("unclosed");
+    let diagnostics = format(FileId::default(), "a = [").expect_err("unclosed");
     assert_eq!(diagnostics[0].summary, "Missing expression");
 }
 
@@ -159,32 +159,32 @@ proptest! {
     /// However many blanks there were, the result is the same.
     #[test]
     fn blanks_do_not_matter(blanks in prop::collection::vec("[ \t]{1,5}", 30)) {
-        let laid_out = format(FileId(0), SAMPLE).expect("it can be read");
-        let parse = parse(FileId(0), SAMPLE);
+        let laid_out = format(FileId::default(), SAMPLE).expect("it can be read");
+        let parse = parse(FileId::default(), SAMPLE);
         let mut text = String::new();
         for (index, (kind, range)) in parse.tokens.iter().enumerate() {
             let blank = kind == TokenKind::Blank;
             text += if blank { &blanks[index * 7 % blanks.len()] } else { &SAMPLE[range] };
         }
-        prop_assert_eq!(format(FileId(0), &text), Ok(laid_out));
+        prop_assert_eq!(format(FileId::default(), &text), Ok(laid_out));
     }
 
     /// Nothing that has meaning is touched in any text that can be read, and nothing panics.
     #[test]
     fn meaning_stays(text in "([a-c\"${}\\[\\]()=,:.?!+*/#<~% 1\n-]|<<E\n|\nE\n|in|for|if|==|=>|\\$\\{|a = ){0,24}") {
         let code = |text: &str| {
-            let parse = parse(FileId(0), text);
+            let parse = parse(FileId::default(), text);
             let kept = parse.tokens.iter().filter(|it| it.0 != TokenKind::Blank);
             kept.map(|(kind, range)| (kind, text[range].to_owned())).collect::<Vec<_>>()
         };
         // Wrapped interpolations and labels are rewritten; their own tests say how.
         prop_assume!(!text.contains("\"${"));
-        if let Ok(laid_out) = format(FileId(0), &text) {
-            let has_labels = parse(FileId(0), &text).body.blocks().any(|it| !it.labels.is_empty());
+        if let Ok(laid_out) = format(FileId::default(), &text) {
+            let has_labels = parse(FileId::default(), &text).body.blocks().any(|it| !it.labels.is_empty());
             if !has_labels {
                 prop_assert_eq!(code(&laid_out), code(&text));
             }
-            prop_assert_eq!(format(FileId(0), &laid_out), Ok(laid_out));
+            prop_assert_eq!(format(FileId::default(), &laid_out), Ok(laid_out));
         }
     }
 }

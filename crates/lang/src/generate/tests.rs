@@ -178,7 +178,7 @@ fn a_placeholder_says_that_it_does_not_know() {
 
 /// What the text evaluates to.
 fn evaluated(text: &str, schema: &Block) -> Value {
-    let parsed = parse(FileId(0), text);
+    let parsed = parse(FileId::default(), text);
     assert!(parsed.diagnostics.is_empty(), "{:?}\n{text}", parsed.diagnostics);
     let Some(Item::Block(block)) = parsed.body.items.first() else { panic!("no block: {text}") };
     let mut diagnostics = Vec::new();
@@ -251,7 +251,7 @@ proptest! {
         let attrs = object(&schema, given);
         let reader = Reader::Planner { links: Links::NONE, left_out: &|_| false };
         let text = resource_text(&resource(), &schema, &attrs, reader);
-        let laid_out = crate::format::format(FileId(0), &text);
+        let laid_out = crate::format::format(FileId::default(), &text);
         prop_assert_eq!(laid_out.as_deref(), Ok(&*text));
         let proposed = |config: &Value| {
             plumb_model::propose::propose(&schema, &config.unmark_deep(), Some(&attrs.unmark_deep()))

@@ -14,7 +14,7 @@ fn check(json: &str, expected: Expect) {
     let (_, found) = decode_texts([("main.tf.json", file, json)]);
     let mut out = String::new();
     for it in found {
-        let at = it.span.map(|it| sources.range(it).0);
+        let at = it.span.and_then(|it| sources.range(it)).map(|it| it.0);
         let at = at.map_or("-".to_owned(), |at| format!("{}:{}", at.line, at.column));
         out += &format!("{at} {}\n", it.summary);
     }
@@ -115,7 +115,7 @@ fn a_mistake_hides_only_what_comes_after_it() {
 #[test]
 fn what_is_read_early_is_no_template() {
     let json = r#"{"variable": {"v": {"default": "${1 + 1}"}}, "output": {"o": {"value": 1, "description": "${"}}}"#;
-    let (module, found) = decode_texts([("main.tf.json", FileId(0), json)]);
+    let (module, found) = decode_texts([("main.tf.json", FileId::default(), json)]);
     assert!(found.is_empty(), "{found:?}");
     let default = module.variables["v"].default.as_ref().map(|it| &it.kind);
     assert_eq!(default, Some(&crate::syntax::ExprKind::String("${1 + 1}".into())));
@@ -135,7 +135,7 @@ fn no_input_is_too_much() {
         &deep,
         "{\"locals\":{\"a\":\"\\\"é${x.é}\"}}",
     ] {
-        let (_, found) = super::parse(FileId(0), text);
+        let (_, found) = super::parse(FileId::default(), text);
         assert!(!found.is_empty() || text.starts_with("{\"locals"), "{text}");
     }
 }
@@ -203,7 +203,7 @@ fn the_same_as_in_the_other_spelling() {
         }
     "#;
     let shape = |name: &str, text: &str| {
-        let (module, found) = decode_texts([(name, FileId(0), text)]);
+        let (module, found) = decode_texts([(name, FileId::default(), text)]);
         assert!(found.is_empty(), "{found:?}");
         // Where things stand differs, and a string around an expression is one more layer.
         let resources: Vec<String> = module.resources.keys().map(ToString::to_string).collect();

@@ -47,8 +47,8 @@ pub(crate) fn write_diagnostic(diagnostic: &Diagnostic, sources: &Sources, out: 
     if let Some(address) = &diagnostic.address {
         object.text("address", address);
     }
-    if let (Some(span), Some(snippet)) = (diagnostic.span, snippet(diagnostic, sources)) {
-        let (start, end) = sources.range(span);
+    let range = diagnostic.span.and_then(|it| sources.range(it));
+    if let (Some((start, end)), Some(snippet)) = (range, snippet(diagnostic, sources)) {
         let mut range = Object::new(object.key("range"));
         range.text("filename", &snippet.file.path);
         write_position(start, range.key("start"));

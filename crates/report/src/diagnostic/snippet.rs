@@ -17,10 +17,10 @@ pub(crate) struct Snippet<'a> {
 /// More lines than these help nobody.
 const LINES_MAX: u32 = 20;
 
-/// The snippet of `diagnostic`, if it has a place.
+/// The snippet of `diagnostic`, if it has a place in one of these files.
 pub(crate) fn snippet<'a>(diagnostic: &Diagnostic, sources: &'a Sources) -> Option<Snippet<'a>> {
     let span = diagnostic.span?;
-    let file = sources.file(span.file);
+    let file = sources.file(span.file)?;
     let mut snippet = lines_of(file, span);
     let from_context = diagnostic.context.and_then(|context| {
         (context.file == span.file).then(|| file.slice(context)).and_then(block_header)

@@ -6,6 +6,7 @@ use plumb_diag::{Diagnostic, Severity, Sources};
 use unicode_width::UnicodeWidthStr;
 
 use super::snippet::{Snippet, lines_of, snippet};
+use crate::place::place;
 use crate::quote::printable;
 use crate::style::{Style, wrap};
 
@@ -43,9 +44,8 @@ pub fn diagnostics_text_compact(
         let _ = writeln!(out, "{}\n", style.bold_yellow("Warnings:"));
         for warning in &warnings {
             let _ = writeln!(out, "- {}", warning.summary);
-            if let Some(span) = warning.span {
-                let file = sources.file(span.file);
-                let _ = writeln!(out, "  on {} line {}", file.path, file.position(span.start).line);
+            if let Some(at) = warning.span.and_then(|it| place(it, sources)) {
+                let _ = writeln!(out, "  on {} line {}", at.path, at.line);
             } else if let Some(address) = &warning.address {
                 let _ = writeln!(out, "  with {address}");
             }
@@ -100,7 +100,7 @@ fn body(diagnostic: &Diagnostic, sources: &Sources, style: Style) -> String {
         }
     }
     for (index, related) in diagnostic.related.iter().enumerate() {
-        let file = sources.file(related.span.file);
+        let Some(file) = sources.file(related.span.file) else { continue };
         let lines = lines_of(file, related.span);
         if index > 0 || snippet.is_some() || diagnostic.address.is_some() {
             out.push('\n');

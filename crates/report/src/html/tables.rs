@@ -9,6 +9,7 @@ use plumb_model::state::{CheckResult, CheckStatus};
 use super::escape::{escaped, text};
 use super::{HtmlFinding, HtmlHistory};
 use crate::diff::{Options, Sign, draw};
+use crate::place::place;
 use crate::plan_text::output_diff;
 use crate::style::Style;
 
@@ -103,10 +104,8 @@ pub(super) fn notes(notes: &[Diagnostic], sources: &Sources) -> String {
             "<li class=\"c-{class}\"><p><strong>{word}: {}</strong></p>",
             escaped(&note.summary)
         );
-        let place = note.span.map(|span| {
-            let (start, _) = sources.range(span);
-            format!("{} line {}", sources.file(span.file).path, start.line)
-        });
+        let place = note.span.and_then(|it| place(it, sources));
+        let place = place.map(|it| format!("{} line {}", it.path, it.line));
         let about: Vec<String> = note.address.iter().cloned().chain(place).collect();
         if !about.is_empty() {
             let _ = write!(out, "<p class=\"why\"><code>{}</code></p>", escaped(&about.join(", ")));

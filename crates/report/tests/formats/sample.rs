@@ -1,6 +1,6 @@
 //! A report with one finding of each kind, and names that try to get out of every format.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 use plumb_diag::{Diagnostic, FileId, Sources, Span};
 use plumb_drift::{Accepted, Class, DriftReport, Finding, MovedAttribute, Pending, Standing};
@@ -15,12 +15,16 @@ pub(crate) const SECRET: &str = "hunter2";
 pub(crate) const HOSTILE: &str =
     "x\"]]><script>|`@all`\n::error::\u{1b}[31m\u{202e}{{ a }}</details>\u{1}\\";
 
+/// The same ones each time.
 pub(crate) fn sources() -> (Sources, Span, Span) {
-    let mut sources = Sources::default();
-    let main = "# the lab\nresource \"docker_container\" \"web\" {\n  image = \"x\"\n}\n";
-    let file = sources.add("main.tf", main);
-    let accept = sources.add("sub folder/drift.plumb.hcl", "accept \"a\" {\n}\n");
-    (sources, Span::new(file, 10, 43), Span::new(accept, 0, 10))
+    static SOURCES: LazyLock<(Sources, Span, Span)> = LazyLock::new(|| {
+        let mut sources = Sources::default();
+        let main = "# the lab\nresource \"docker_container\" \"web\" {\n  image = \"x\"\n}\n";
+        let file = sources.add("main.tf", main);
+        let accept = sources.add("sub folder/drift.plumb.hcl", "accept \"a\" {\n}\n");
+        (sources, Span::new(file, 10, 43), Span::new(accept, 0, 10))
+    });
+    SOURCES.clone()
 }
 
 pub(crate) fn provider() -> Arc<ProviderAddr> {
@@ -142,5 +146,5 @@ pub(crate) fn nothing() -> (DriftReport, Sources) {
 
 /// A span of sources that are not ours.
 pub(crate) fn stray() -> Span {
-    Span::new(FileId(99), 3, 4)
+    Span::new(FileId::unique(), 3, 4)
 }

@@ -25,7 +25,7 @@ fn body_text(text: &str) -> String {
 fn diagnostics_text(sources: &Sources, all: &Diagnostics) -> String {
     all.iter()
         .map(|it| {
-            let (start, end) = sources.range(it.span.unwrap_or_default());
+            let (start, end) = sources.range(it.span.expect("a place")).expect("in this text");
             let (line, column) = (start.line, start.column);
             format!("! {line}:{column}-{}:{} {}\n", end.line, end.column, it.summary)
         })
@@ -101,7 +101,7 @@ fn line_breaks_mean_nothing_in_brackets() {
 #[test]
 fn spans_cover_what_they_name() {
     let text = "r \"a\" b {\n  x = foo(1, [y.z[0], \"s${t}\"]) + -u.*.v[*]\n}\n";
-    let parse = parse(FileId(0), text);
+    let parse = parse(FileId::default(), text);
     let Item::Block(block) = &parse.body.items[0] else { panic!("a block") };
     let slice = |it: Span| &text[it.start as usize..it.end as usize];
     assert_eq!(slice(block.header_span()), "r \"a\" b");
@@ -119,7 +119,7 @@ fn spans_cover_what_they_name() {
 #[test]
 fn traversals() {
     let read = |text: &str| {
-        let (found, diagnostics) = parse_traversal(FileId(0), text);
+        let (found, diagnostics) = parse_traversal(FileId::default(), text);
         match found {
             Some(it) => {
                 assert!(diagnostics.is_empty(), "{text}");

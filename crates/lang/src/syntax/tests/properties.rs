@@ -26,17 +26,19 @@ resource "docker_container" "c" { // more
 
 /// The tokens are the text, and every span lies in it.
 fn check_covers(text: &str) {
-    let parse = parse(FileId(0), text);
+    let parse = parse(FileId::default(), text);
     covers(&parse.tokens, text);
     for it in &parse.diagnostics {
         let span = it.span.expect("everything is somewhere");
         let (start, end) = (span.start as usize, span.end as usize);
         assert!(text.get(start..end).is_some(), "{:?} {span:?} in {text:?}", it.summary);
     }
-    for parse in [parse_expression(FileId(0), text, 0), parse_template(FileId(0), text)] {
+    for parse in
+        [parse_expression(FileId::default(), text, 0), parse_template(FileId::default(), text)]
+    {
         covers(&parse.tokens, text);
     }
-    let _ = parse_traversal(FileId(0), text);
+    let _ = parse_traversal(FileId::default(), text);
 }
 
 fn covers(tokens: &Tokens, text: &str) {
@@ -52,7 +54,7 @@ fn covers(tokens: &Tokens, text: &str) {
 
 #[test]
 fn the_sample_is_fine() {
-    let parse = parse(FileId(0), SAMPLE);
+    let parse = parse(FileId::default(), SAMPLE);
     assert_eq!(parse.diagnostics, []);
     check_covers(SAMPLE);
 }
@@ -174,14 +176,14 @@ fn nothing_is_too_deep() {
     ];
     let run = move || {
         for text in &texts {
-            let parse = parse(FileId(0), text);
+            let parse = parse(FileId::default(), text);
             let found: Vec<&str> =
                 parse.diagnostics.iter().take(9).map(|it| &*it.summary).collect();
             assert!(found.contains(&"Nesting too deep"), "{:?} {found:?}", &text[..20]);
             assert!(found.len() < 3, "{:?} {found:?}", &text[..20]);
         }
         for text in &flat {
-            assert_eq!(parse(FileId(0), text).diagnostics, [], "{:?}", &text[..20]);
+            assert_eq!(parse(FileId::default(), text).diagnostics, [], "{:?}", &text[..20]);
         }
     };
     let thread = std::thread::Builder::new().stack_size(2 << 20).spawn(run);
@@ -216,7 +218,7 @@ fn agrees_with_another_parser_about_what_is_valid() {
         }
         text += ATOMS[random(&mut state) % ATOMS.len()];
         text += "\n";
-        let ours = parse(FileId(0), &text).diagnostics.is_empty();
+        let ours = parse(FileId::default(), &text).diagnostics.is_empty();
         let theirs = hcl_edit::parser::parse_body(&text).is_ok();
         assert_eq!(ours, theirs, "{text}");
         valid += usize::from(ours);
