@@ -1,6 +1,6 @@
 //! Source files held in memory, addressed by small ids.
 
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 /// Names a file in a [`Sources`]. Cheap to copy; means nothing without the `Sources` it came from.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -110,9 +110,15 @@ impl Sources {
         id
     }
 
-    /// The file named by `id`, which must come from this `Sources`.
+    /// The file named by `id`, which must come from this `Sources`. If it does not, and is not the number
+    /// of another file by chance, it is an empty one.
     pub fn file(&self, id: FileId) -> &SourceFile {
-        &self.files[id.0 as usize]
+        static NONE: LazyLock<SourceFile> = LazyLock::new(|| SourceFile {
+            path: "?".into(),
+            text: "".into(),
+            line_starts: vec![0],
+        });
+        self.files.get(id.0 as usize).unwrap_or(&NONE)
     }
 
     /// Every file with its id, in order of addition.

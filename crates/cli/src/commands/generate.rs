@@ -56,13 +56,21 @@ pub(super) fn refuse_existing(path: &str) -> Result<(), Diagnostics> {
 /// The configuration that stands in for the missing blocks. None: no block is missing.
 pub(super) struct Standing {
     missing: Vec<Missing>,
+    /// What the other file is called.
     file: String,
+    /// The files of the root module without it: by the second go it may be among those on disk.
+    root: Folder,
 }
 
 impl Standing {
     /// Finds what is missing.
-    pub(super) fn find(schemas: &Schemas, path: &str) -> Result<Option<Standing>, Diagnostics> {
+    pub(super) fn find(
+        context: &Context,
+        schemas: &Schemas,
+        path: &str,
+    ) -> Result<Option<Standing>, Diagnostics> {
         let loaded = load::load(&mut load::read_folder);
+        context.ui.show_from(&loaded.sources);
         let Some(root) = loaded.root() else { return Ok(None) };
         let mut missing = Vec::new();
         let mut errors = Vec::new();
@@ -80,23 +88,20 @@ impl Standing {
         let name = Path::new(path).file_name().and_then(|it| it.to_str()).unwrap_or_default();
         let fits = is_module_file(name) && !is_override(name);
         let file = if fits { name.to_owned() } else { "generated.tf".to_owned() };
-        Ok((!missing.is_empty()).then_some(Standing { missing, file }))
+        let files = loaded.folders.get(&loaded.tree.root).cloned().unwrap_or_default();
+        Ok((!missing.is_empty()).then_some(Standing { missing, file, root: files }))
     }
 
     /// The configuration with another file.
     fn with(&self, text: &str) -> Loaded {
-        load::load(&mut |dir| {
-            let mut files: Folder = load::read_folder(dir)?;
-            if dir == "." {
-                let mut name = self.file.clone();
-                while files.iter().any(|it| *it.0 == *name) {
-                    name.insert(0, '_');
-                }
-                files.push((name.into(), text.as_bytes().to_vec()));
-                files.sort();
-            }
-            Ok(files)
-        })
+        let mut files = self.root.clone();
+        let mut name = self.file.clone();
+        while files.iter().any(|it| *it.0 == *name) {
+            name.insert(0, '_');
+        }
+        files.push((name.into(), text.as_bytes().to_vec()));
+        files.sort();
+        load::load(&mut |dir| if dir == "." { Ok(files.clone()) } else { load::read_folder(dir) })
     }
 
     /// Everything to look at the objects with.

@@ -38,7 +38,7 @@ pub(crate) async fn plan(
     let engine = context.engine(args.plan.parallelism);
     let schemas = engine.schemas().clone();
     let standing = match &args.generate_config_out {
-        Some(path) => Standing::find(&schemas, path)?.map(|it| (it, path)),
+        Some(path) => Standing::find(context, &schemas, path)?.map(|it| (it, path)),
         None => None,
     };
     let mut prepared = match &standing {

@@ -174,7 +174,7 @@ impl Split {
                         let file = inner.disk.make(JOURNAL);
                         if inner.lock.as_ref().is_none_or(|it| it.pid != pid) {
                             inner.stray = Some(file);
-                            inner.truth.strayed();
+                            inner.truth.strayed(pid);
                         }
                         Ok(file)
                     }

@@ -18,9 +18,9 @@ pub(crate) struct Truth {
     /// Writes since then that nobody was told of, or whose error was. A beginning of one of them may
     /// be there all the same.
     pub(crate) maybe: Vec<Vec<Event>>,
-    /// What somebody who does not hold it tried to write last.
-    foreign: Vec<Event>,
-    /// What is, or was, in a journal of such a one.
+    /// What each tried to write last.
+    last: BTreeMap<Pid, Vec<Event>>,
+    /// What is, or was, in a journal that was begun without the lock.
     stray: Vec<Event>,
     /// The serial of the last snapshot that was acknowledged.
     pub(crate) serial: u64,
@@ -29,16 +29,16 @@ pub(crate) struct Truth {
 impl Truth {
     /// A write begins.
     pub(crate) fn begin(&mut self, pid: Pid, events: &[Event]) {
-        match self.holder == Some(pid) {
-            true => self.maybe.push(events.to_vec()),
-            false => self.foreign = events.to_vec(),
+        if self.holder == Some(pid) {
+            self.maybe.push(events.to_vec());
         }
+        self.last.insert(pid, events.to_vec());
     }
 
-    /// What is being written begins a journal, though the lock of who writes is gone. Whoever looks before
-    /// it is taken back finds calls that are never made.
-    pub(crate) fn strayed(&mut self) {
-        self.stray = std::mem::take(&mut self.foreign);
+    /// What this one is writing begins a journal, though its lock is gone. Whoever looks before it is taken
+    /// back finds calls that are never made.
+    pub(crate) fn strayed(&mut self, pid: Pid) {
+        self.stray = self.last.get(&pid).cloned().unwrap_or_default();
     }
 
     /// It was acknowledged.
