@@ -129,7 +129,7 @@ fn argument(
     let absent = value.is_none_or(|it| !it.is_present());
     match reader {
         Reader::Person => {
-            if !required && (attribute.write_only || attribute.deprecated.is_some()) {
+            if (attribute.write_only || attribute.deprecated.is_some()) && !required {
                 return None;
             }
             match value {
