@@ -47,10 +47,12 @@ fn a_network_goes_back_to_what_it_was() {
         let done = world.run(&["rollback", &format!("-to={first}"), "-auto-approve"]);
         let text = all(&done);
         assert!(done.status.success(), "{text}");
+        let (_, costs) = text.split_once("What the way back costs:").unwrap();
+        let (costs, _) = costs.split_once("Rollback: ").unwrap();
         let label = |of: &str| {
             let words =
                 |it: &str| it.split_whitespace().take(2).map(str::to_owned).collect::<Vec<_>>();
-            let line = text.lines().map(words).find(|it| it.get(1).is_some_and(|it| it == of));
+            let line = costs.lines().map(words).find(|it| it.get(1).is_some_and(|it| it == of));
             line.map(|it| it[0].clone())
         };
         assert_eq!(label("netns_network.gone").as_deref(), Some("lossy"), "{text}");
