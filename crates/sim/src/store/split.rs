@@ -174,7 +174,6 @@ impl Split {
                         let file = inner.disk.make(JOURNAL);
                         if inner.lock.as_ref().is_none_or(|it| it.pid != pid) {
                             inner.stray = Some(file);
-                            inner.truth.strayed(pid);
                         }
                         Ok(file)
                     }
@@ -234,7 +233,8 @@ impl Split {
         if let Some(file) = self.file.take()
             && self.is_at(file).is_ok()
         {
-            let _ = self.remove(JOURNAL);
+            self.world.inner().stray = Some(file);
+            let _ = self.remove(JOURNAL).and_then(|()| self.sync_folder());
         }
         self.broken = true;
     }

@@ -18,10 +18,10 @@ pub(crate) struct Truth {
     /// Writes since then that nobody was told of, or whose error was. A beginning of one of them may
     /// be there all the same.
     pub(crate) maybe: Vec<Vec<Event>>,
-    /// What each tried to write last.
-    last: BTreeMap<Pid, Vec<Event>>,
-    /// What is, or was, in a journal that was begun without the lock.
-    stray: Vec<Event>,
+    /// Calls that were to be made and were not, as who was to make them was refused, or is about to be:
+    /// their lock was gone. A journal that they began may be seen before it is taken back, or come back
+    /// by a power cut. Then they are looked for and not found.
+    strays: Vec<Vec<Event>>,
     /// The serial of the last snapshot that was acknowledged.
     pub(crate) serial: u64,
 }
@@ -32,13 +32,9 @@ impl Truth {
         if self.holder == Some(pid) {
             self.maybe.push(events.to_vec());
         }
-        self.last.insert(pid, events.to_vec());
-    }
-
-    /// What this one is writing begins a journal, though its lock is gone. Whoever looks before it is taken
-    /// back finds calls that are never made.
-    pub(crate) fn strayed(&mut self, pid: Pid) {
-        self.stray = self.last.get(&pid).cloned().unwrap_or_default();
+        if events.iter().all(|it| matches!(it, Event::Started { .. })) {
+            self.strays.push(events.to_vec());
+        }
     }
 
     /// It was acknowledged.
@@ -52,6 +48,7 @@ impl Truth {
             self.known.record(event).expect("what is written is legal");
         }
         self.maybe.clear();
+        self.strays.retain(|it| it != events);
     }
 
     /// A state was opened under its lock.
@@ -70,7 +67,7 @@ impl Truth {
     /// Nothing that was acknowledged is missing, and nothing is there that nobody wrote.
     pub(crate) fn found(&self, found: &State, how: &str) {
         let tried = || {
-            self.maybe.iter().chain([&self.stray]).any(|events| {
+            self.maybe.iter().chain(&self.strays).any(|events| {
                 let mut state = self.known.clone();
                 events.iter().any(|it| state.record(it).is_ok() && same(&state, found))
             })

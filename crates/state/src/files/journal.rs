@@ -131,6 +131,7 @@ impl Journal {
     pub(crate) fn retract(&mut self) {
         if let Some(file) = self.file.take() {
             disk::withdraw(&file, &self.paths.journal);
+            let _ = self.paths.sync_folder();
         }
         self.broken = true;
     }
