@@ -263,6 +263,7 @@ fn configuration_is_generated_for_what_is_brought_in() {
     assert!(text.contains("Plan: 2 to import, 0 to add, 0 to change, 0 to destroy."), "{text}");
     assert!(text.contains("written it to gen.tf"), "{text}");
     assert_eq!(text.matches("# (config will be generated)").count(), 2, "{text}");
+    assert!(!text.contains("following symbols"), "there is none: {text}");
     let generated = lab.read("gen.tf").unwrap();
     assert_eq!(
         generated,

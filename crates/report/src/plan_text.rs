@@ -177,9 +177,12 @@ fn write_no_changes(mode: PlanMode, has_drift: bool, style: Style, out: &mut Str
 }
 
 fn write_legend(shown: &[(&ObjectKey, &Change)], style: Style, out: &mut String) {
-    let text = "Plumb used the selected providers to generate the following execution plan. \
-        Resource actions are indicated with the following symbols:";
-    let _ = writeln!(out, "\n{}", wrap(text, style.width));
+    // What only moves or is brought in has no symbol.
+    if shown.iter().any(|(_, change)| change.action != Action::Keep) {
+        let text = "Plumb used the selected providers to generate the following execution plan. \
+            Resource actions are indicated with the following symbols:";
+        let _ = writeln!(out, "\n{}", wrap(text, style.width));
+    }
     let legend = [
         (Action::Create, "create"),
         (Action::Update, "update in-place"),
@@ -501,14 +504,27 @@ pub(crate) fn output_diff(change: &OutputChange) -> Diff {
     diff
 }
 
-/// What stands below a plan that is not applied at once: where it was saved and how to apply it.
-/// `binary` is the name of the command.
-pub fn saved_text(saved_at: Option<&str>, binary: &str, style: Style) -> String {
-    let rule = style.rule();
-    match saved_at {
-        Some(path) => format!(
-            "\n{rule}\n\nSaved the plan to: {path}\n\nTo perform exactly these actions, run the \
-             following command to apply:\n    {binary} apply {}\n",
+/// What stands below a plan that is not applied at once: where the configuration that was generated
+/// is, if some was, where the plan was saved and how to apply it. `binary` is the name of the command.
+pub fn saved_text(
+    saved_at: Option<&str>,
+    generated_at: Option<&str>,
+    binary: &str,
+    style: Style,
+) -> String {
+    let mut out = format!("\n{}\n", style.rule());
+    if let Some(path) = generated_at {
+        let text = format!(
+            "Plumb has generated configuration and written it to {path}. Please review the \
+             configuration and edit it as necessary before adding it to version control."
+        );
+        let _ = writeln!(out, "\n{}", wrap(&text, style.width));
+    }
+    let _ = match saved_at {
+        Some(path) => writeln!(
+            out,
+            "\nSaved the plan to: {path}\n\nTo perform exactly these actions, run the following \
+             command to apply:\n    {binary} apply {}",
             quote(path)
         ),
         None => {
@@ -516,9 +532,10 @@ pub fn saved_text(saved_at: Option<&str>, binary: &str, style: Style) -> String 
                 "Note: You didn't use the -out option to save this plan, so Plumb can't guarantee \
                  to take exactly these actions if you run \"{binary} apply\" now."
             );
-            format!("\n{rule}\n\n{}\n", wrap(&text, style.width))
+            writeln!(out, "\n{}", wrap(&text, style.width))
         }
-    }
+    };
+    out
 }
 
 /// The warning that some objects will be nobody's.

@@ -462,7 +462,7 @@ fn what_stands_below() {
         To perform exactly these actions, run the following command to apply:
             plumb apply "p"
     "#]]
-    .assert_eq(&saved_text(Some("p"), "plumb", Style::PLAIN));
+    .assert_eq(&saved_text(Some("p"), None, "plumb", Style::PLAIN));
 }
 
 #[test]

@@ -67,7 +67,6 @@ pub(super) fn refuse(path: &str, mode: PlanMode) -> Result<(), Diagnostics> {
 /// The configuration that stands in for the missing blocks.
 pub(super) struct Standing {
     missing: Vec<Missing>,
-    /// Where what is generated goes.
     path: String,
     /// The configuration as it was read; what is generated is not in it, once it is written either.
     folders: BTreeMap<Arc<str>, Folder>,
@@ -173,13 +172,9 @@ impl Standing {
         }
     }
 
-    /// What stands below the plan.
-    pub(super) fn done_text(&self) -> String {
-        format!(
-            "\nPlumb has generated configuration and written it to {}. Please review\nthe \
-             configuration and edit it as necessary before adding it to version\ncontrol.\n",
-            self.path
-        )
+    /// Where what is generated goes.
+    pub(super) fn path(&self) -> &str {
+        &self.path
     }
 }
 

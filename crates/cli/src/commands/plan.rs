@@ -102,11 +102,9 @@ pub(crate) async fn plan(
     if let Some(path) = &args.html {
         html::write_plan(path, context, &prepared, &outcome)?;
     }
-    if let Some(standing) = &standing {
-        context.ui.say(&standing.done_text());
-    }
     if !args.json && (changes || args.out.is_some()) && !context.in_automation() {
-        context.ui.print(&saved_text(args.out.as_deref(), "plumb", context.ui.out));
+        let generated = standing.as_ref().map(Standing::path);
+        context.ui.print(&saved_text(args.out.as_deref(), generated, "plumb", context.ui.out));
     }
     Ok(if args.detailed_exitcode && changes { 2 } else { 0 })
 }

@@ -88,7 +88,7 @@ pub(crate) async fn rollback(
         let written = planfile::write(path, &ready.prepared, &ready.state, &ready.outcome);
         close(context, ready.lease);
         written?;
-        context.ui.say(&saved_text(Some(path), "plumb", context.ui.out));
+        context.ui.say(&saved_text(Some(path), None, "plumb", context.ui.out));
         return Ok(0);
     }
     let ready = match approved(context, &apply, ready, &interrupt).await? {
