@@ -118,6 +118,14 @@ pub(crate) fn check(loaded: &mut Loaded, schemas: &Schemas) -> Program {
     program
 }
 
+/// The same where what is not an error is of no interest, or was told already.
+pub(crate) fn checked(loaded: &mut Loaded, schemas: &Schemas) -> Result<Program, Diagnostics> {
+    let program = check(loaded, schemas);
+    let failed = loaded.failed();
+    let found = std::mem::take(&mut loaded.diagnostics);
+    if failed { Err(found) } else { Ok(program) }
+}
+
 fn decode(dir: &str, files: &Folder, loaded: &mut Loaded) -> Module {
     let mut texts = Vec::new();
     for (name, bytes) in files {

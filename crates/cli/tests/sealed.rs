@@ -245,6 +245,9 @@ fn the_way_back_to_a_sealed_snapshot() {
     ok(&lab, &["apply", "-auto-approve"]);
     let diff = ok(&lab, &["state", "diff", &serial, "current"]);
     assert!(diff.contains("# terraform_data.a[1] was removed"), "{diff}");
+    // A file may be sealed, too.
+    let same = ok(&lab, &["state", "diff", "terraform.tfstate", "current"]);
+    assert!(same.contains("No differences between terraform.tfstate and current."), "{same}");
 
     let to = format!("-to={serial}");
     refused(&lab, "another passphrase", &["rollback", &to, "-auto-approve"]);

@@ -50,6 +50,17 @@ pub enum Each {
     Each(Arc<str>, Value),
 }
 
+impl Each {
+    /// The key of the instance.
+    pub fn key(&self) -> Option<InstanceKey> {
+        match self {
+            Each::None => None,
+            Each::Count(index) => Some(InstanceKey::Int(*index)),
+            Each::Each(key, _) => Some(InstanceKey::Str(key.clone())),
+        }
+    }
+}
+
 #[derive(Clone, Debug, Default)]
 enum Slot {
     #[default]

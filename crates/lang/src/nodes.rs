@@ -228,11 +228,16 @@ pub fn address(
     instances: &Instances,
     index: usize,
 ) -> Addr {
+    address_of(world, id, instance, instances.key(index))
+}
+
+/// The same by its key.
+fn address_of(world: World<'_>, id: NodeId, instance: u32, key: Option<InstanceKey>) -> Addr {
     let node = world.program.node(id);
     let NodeKind::Resource(resource) = &node.kind else { unreachable!("not a resource") };
     Addr {
         module: world.known.module_info(node.module, instance).addr.clone(),
         resource: resource.addr.resource.clone(),
-        key: instances.key(index),
+        key,
     }
 }

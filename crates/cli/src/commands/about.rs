@@ -57,10 +57,7 @@ pub(crate) fn providers(context: &Context, args: &ProvidersArgs) -> Result<i32, 
     }
     let mut loaded = load::load(&mut load::read_folder);
     context.ui.show_from(&loaded.sources);
-    let program = load::check(&mut loaded, &schemas);
-    if loaded.diagnostics.iter().any(Diagnostic::is_error) {
-        return Err(loaded.diagnostics);
-    }
+    let program = load::checked(&mut loaded, &schemas)?;
     let mut by_module: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for module in &program.modules {
         let name = if module.path.is_root() { ".".to_owned() } else { module.path.to_string() };
@@ -101,10 +98,7 @@ pub(crate) fn graph(context: &Context, args: &GraphArgs) -> Result<i32, Diagnost
     }
     let mut loaded = load::load(&mut load::read_folder);
     context.ui.show_from(&loaded.sources);
-    let program = load::check(&mut loaded, &context.schemas());
-    if loaded.diagnostics.iter().any(Diagnostic::is_error) {
-        return Err(loaded.diagnostics);
-    }
+    let program = load::checked(&mut loaded, &context.schemas())?;
     let text = match args.kind {
         None => resource_graph(&program),
         Some(_) => whole_graph(&program),

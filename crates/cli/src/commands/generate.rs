@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use plumb_diag::{Diagnostic, Diagnostics};
 use plumb_lang::compile::provider_source;
-use plumb_lang::config::{Import, Module, is_module_file, is_override};
+use plumb_lang::config::{Import, Module, free_name, is_module_file, is_override};
 use plumb_lang::generate::literal::quoted;
 use plumb_lang::generate::{Reader, placeholder, resource_text};
 use plumb_model::addr::{Addr, Mode};
@@ -102,13 +102,10 @@ impl Standing {
     fn with(&self, text: &str) -> Loaded {
         let name = Path::new(&self.path).file_name().and_then(|it| it.to_str()).unwrap_or_default();
         let fits = is_module_file(name) && !is_override(name);
-        let mut name = if fits { name.to_owned() } else { "generated.tf".to_owned() };
         let mut folders = self.folders.clone();
         let root = folders.entry(".".into()).or_default();
-        while root.iter().any(|it| *it.0 == *name) {
-            name.insert(0, '_');
-        }
-        root.push((name.into(), text.as_bytes().to_vec()));
+        let name = free_name(if fits { name } else { "generated.tf" }, root);
+        root.push((name, text.as_bytes().to_vec()));
         root.sort();
         load::load_from(&folders)
     }
@@ -188,11 +185,7 @@ fn with_configuration(
     // Values of variables have their place in other files than the configuration's.
     loaded.sources.extend(&prepared.loaded.sources);
     context.ui.show_from(&loaded.sources);
-    let program = load::check(&mut loaded, &context.schemas());
-    if loaded.diagnostics.iter().any(Diagnostic::is_error) {
-        return Err(loaded.diagnostics);
-    }
-    loaded.diagnostics.clear();
+    let program = load::checked(&mut loaded, &context.schemas())?;
     Ok(Prepared { loaded, program, ..prepared })
 }
 

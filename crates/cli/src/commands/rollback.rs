@@ -108,12 +108,8 @@ pub(crate) async fn rollback(
 /// Reads the configuration: how providers are reached is in it.
 fn present(context: &Context, engine: &Engine) -> Result<Present, Diagnostics> {
     let mut loaded = load::load(&mut load::read_folder);
-    let program = load::check(&mut loaded, engine.schemas());
     context.ui.show_from(&loaded.sources);
-    if loaded.diagnostics.iter().any(Diagnostic::is_error) {
-        return Err(loaded.diagnostics);
-    }
-    loaded.diagnostics.clear();
+    let program = load::checked(&mut loaded, engine.schemas())?;
     Ok(Present { loaded, program })
 }
 
@@ -127,7 +123,7 @@ async fn way(
     let Errand { tools, args, typed, store } = errand;
     let Tools { context, engine, screen, interrupt } = tools;
     let made = async {
-        let snapshot = snapshots::find(store, engine.schemas(), &args.to, Some(&state))?;
+        let snapshot = snapshots::find(context, store, &args.to, Some(&state))?;
         refuse_stranger(&snapshot, &state)?;
         let restored = restore(Restore {
             snapshot: &snapshot,

@@ -1,11 +1,11 @@
 //! `state diff`, and how snapshots are named on the command line.
 
 use plumb_diag::{Diagnostic, Diagnostics};
-use plumb_model::schema::Schemas;
 use plumb_model::state::State;
 use plumb_report::{Named, StateDiff, state_diff_json, state_diff_text};
 use plumb_state::{Store, v4};
 
+use super::show::state_of;
 use super::state::store_of;
 use crate::args::{BackupFlags, StateDiffArgs};
 use crate::context::{Context, store_error};
@@ -15,7 +15,7 @@ pub(crate) fn diff(context: &Context, args: &StateDiffArgs) -> Result<i32, Diagn
     let schemas = context.schemas();
     let store = store_of(context, args.state.as_deref(), &BackupFlags::default())?;
     let (before, after) =
-        (find(&store, &schemas, &args.a, None)?, find(&store, &schemas, &args.b, None)?);
+        (find(context, &store, &args.a, None)?, find(context, &store, &args.b, None)?);
     let diff = StateDiff {
         before: Named { name: &title(&args.a), state: &before },
         after: Named { name: &title(&args.b), state: &after },
@@ -40,8 +40,8 @@ pub(super) fn title(name: &str) -> String {
 /// The snapshot of this name: a serial that is kept, `current`, or a file. `current` is the state
 /// as it is now, if that was read already.
 pub(super) fn find(
+    context: &Context,
     store: &Store,
-    schemas: &Schemas,
     name: &str,
     current: Option<&State>,
 ) -> Result<State, Diagnostics> {
@@ -53,7 +53,7 @@ pub(super) fn find(
     if name == "current" {
         return now();
     }
-    let Ok(serial) = name.parse::<u64>() else { return from_file(schemas, name) };
+    let Ok(serial) = name.parse::<u64>() else { return from_file(context, name) };
     if let Some(state) = store.past_state(serial).map_err(failed)? {
         return Ok(state);
     }
@@ -70,7 +70,7 @@ pub(super) fn find(
     Err(vec![Diagnostic::error(format!("There is no snapshot with serial {serial}"), detail)])
 }
 
-fn from_file(schemas: &Schemas, path: &str) -> Result<State, Diagnostics> {
+fn from_file(context: &Context, path: &str) -> Result<State, Diagnostics> {
     let failed = |detail: String| {
         let summary = "Failed to read the snapshot";
         vec![Diagnostic::error(summary, detail)]
@@ -81,5 +81,7 @@ fn from_file(schemas: &Schemas, path: &str) -> Result<State, Diagnostics> {
              \"plumb state history\" shows, \"current\", or the path of a state file."
         ))
     })?;
-    v4::read(&bytes, schemas).map_err(|it| failed(format!("{path}: {} {}", it.summary, it.detail)))
+    let bytes = state_of(context, path, bytes)?;
+    let read = v4::read(&bytes, &context.schemas());
+    read.map_err(|it| failed(format!("{path}: {} {}", it.summary, it.detail)))
 }

@@ -294,10 +294,10 @@ fn restore(
         })
         .collect();
     let mut loaded = load::load_from(&folders);
-    let program = load::check(&mut loaded, schemas);
-    if loaded.diagnostics.iter().any(Diagnostic::is_error) {
-        return Ok(Err(loaded.diagnostics));
-    }
+    let program = match load::checked(&mut loaded, schemas) {
+        Ok(program) => program,
+        Err(found) => return Ok(Err(found)),
+    };
     let options = Options {
         mode: mode_of(&saved.options.mode).ok_or("it is of an unknown kind")?,
         skip_refresh: saved.options.skip_refresh,

@@ -157,6 +157,22 @@ fn unsupported_block(kind: &Ident, spec: Spec<'_>) -> Diagnostic {
     }
 }
 
+/// Whether a block that stands at `at` is the first of its kind; reports a second one.
+pub(super) fn is_first(
+    first: &mut Option<Span>,
+    at: Span,
+    summary: &str,
+    detail: &str,
+    out: &mut Diagnostics,
+) -> bool {
+    let Some(before) = *first else {
+        *first = Some(at);
+        return true;
+    };
+    out.push(duplicate(summary, detail, at, before));
+    false
+}
+
 /// Reports a second block where one may be.
 pub(super) fn duplicate(
     summary: impl Into<String>,

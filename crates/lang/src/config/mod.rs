@@ -60,6 +60,15 @@ pub fn is_module_file(name: &str) -> bool {
     stem(name).is_some() && !name.starts_with(['.', '#']) && !name.ends_with('~')
 }
 
+/// `name`, or with so much before it that none of the files has it.
+pub fn free_name<T>(name: &str, files: &[(Arc<str>, T)]) -> Arc<str> {
+    let mut name = name.to_owned();
+    while files.iter().any(|it| *it.0 == *name) {
+        name.insert(0, '_');
+    }
+    name.into()
+}
+
 /// Whether only we read the file called `name`: it may hold blocks that Terraform does not know.
 pub fn is_ours(name: &str) -> bool {
     name.ends_with(".plumb.hcl")

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use plumb_diag::{Diagnostic, Diagnostics, Span};
+use plumb_diag::{Diagnostic, Diagnostics};
 
-use super::content::{Spec, duplicate, partial_content};
+use super::content::{Spec, is_first, partial_content};
 use super::resource::reserved_block;
 use super::{OnFailure, Provisioner, When};
 use crate::eval;
-use crate::syntax::{Attribute, Block, ExprKind, StepKind, Traversal};
+use crate::syntax::{Attribute, Block, Body, ExprKind, StepKind, Traversal};
 
 /// Those that Terraform had once.
 const REMOVED: [&str; 4] = ["chef", "habitat", "puppet", "salt-masterless"];
@@ -50,38 +50,28 @@ pub(super) fn provisioner(block: Block, out: &mut Diagnostics) -> Option<Provisi
             _ => out.push(wrong_keyword("on_failure", "continue or fail", &it)),
         }
     }
-    let mut connection: Option<(Span, Arc<crate::syntax::Body>)> = None;
-    let mut escape_at: Option<Span> = None;
+    let (mut connection_at, mut escape_at) = (None, None);
+    let mut connection: Option<Arc<Body>> = None;
     for it in std::mem::take(&mut inside.blocks) {
         let at = it.header_span();
         match &*it.kind.text {
-            "connection" => match &connection {
-                Some((first, _)) => out.push(duplicate(
-                    "Duplicate connection block",
-                    "This provisioner already has a connection block.",
-                    at,
-                    *first,
-                )),
-                None => connection = Some((at, Arc::new(it.body))),
-            },
-            "_" => match escape_at {
-                Some(first) => out.push(duplicate(
-                    "Duplicate escaping block",
-                    "The special block type \"_\" can be used only once inside each provisioner \
-                     block to group together arguments that might otherwise conflict with \
-                     meta-arguments.",
-                    at,
-                    first,
-                )),
-                None => {
-                    escape_at = Some(at);
+            "connection" => {
+                let detail = "This provisioner already has a connection block.";
+                if is_first(&mut connection_at, at, "Duplicate connection block", detail, out) {
+                    connection = Some(Arc::new(it.body));
+                }
+            }
+            "_" => {
+                let detail = "The special block type \"_\" can be used only once inside each \
+                              provisioner block to group together arguments that might otherwise \
+                              conflict with meta-arguments.";
+                if is_first(&mut escape_at, at, "Duplicate escaping block", detail, out) {
                     inside.rest.extend(it.body.items);
                 }
-            },
+            }
             reserved => out.push(reserved_block(reserved, "provisioner", it.kind.span)),
         }
     }
-    let connection = connection.map(|it| it.1);
     let body = inside.into_rest();
     if when == When::Destroy {
         let bodies = std::iter::once(&body).chain(&connection);
@@ -91,7 +81,7 @@ pub(super) fn provisioner(block: Block, out: &mut Diagnostics) -> Option<Provisi
 }
 
 /// Refuses what is not known any more when an object is deleted.
-pub(super) fn only_itself(body: &crate::syntax::Body, out: &mut Diagnostics) {
+pub(super) fn only_itself(body: &Body, out: &mut Diagnostics) {
     for it in eval::body_references(body).into_iter().filter(|it| !is_own(it)) {
         let detail = "Destroy-time provisioners and their connection configurations may only \
                       reference attributes of the related resource, via 'self', 'count.index', or \

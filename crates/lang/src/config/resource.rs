@@ -5,13 +5,13 @@ use std::sync::Arc;
 use plumb_diag::{Diagnostic, Diagnostics, Span};
 use plumb_model::addr::{Kind, Mode, Resource};
 
-use super::content::{Spec, check_name, content, duplicate, partial_content};
+use super::content::{Spec, check_name, content, duplicate, is_first, partial_content};
 use super::variable::{condition, conditions};
 use super::{
     Check, IgnoreChanges, Lifecycle, Module, Repeat, ResourceBlock, When, constant, provisioner,
     reference,
 };
-use crate::syntax::{Attribute, Block, ExprKind};
+use crate::syntax::{Attribute, Block, Body, ExprKind};
 
 const META: [&str; 4] = ["count", "for_each", "provider", "depends_on"];
 
@@ -78,53 +78,40 @@ fn decode(block: Block, mode: Mode, out: &mut Diagnostics) -> Option<(Resource, 
     let provider =
         inside.take("provider").and_then(|it| reference::provider(&it.expr, "provider", out));
     let depends_on = reference::traversals(inside.take("depends_on"), out);
-    let mut lifecycle_at: Option<(Span, Lifecycle)> = None;
-    let mut connection: Option<(Span, Arc<crate::syntax::Body>)> = None;
-    let mut escape_at: Option<Span> = None;
+    let (mut lifecycle_at, mut connection_at, mut escape_at) = (None, None, None);
+    let mut lifecycle = Lifecycle::default();
+    let mut connection: Option<Arc<Body>> = None;
     let mut provisioners = Vec::new();
     for it in std::mem::take(&mut inside.blocks) {
         let at = it.header_span();
         match &*it.kind.text {
-            "lifecycle" => match &lifecycle_at {
-                Some((first, _)) => out.push(duplicate(
-                    "Duplicate lifecycle block",
-                    "This resource already has a lifecycle block.",
-                    at,
-                    *first,
-                )),
-                None => lifecycle_at = Some((at, lifecycle(it, mode, out))),
-            },
-            "connection" => match &connection {
-                Some((first, _)) => out.push(duplicate(
-                    "Duplicate connection block",
-                    "This resource already has a connection block.",
-                    at,
-                    *first,
-                )),
-                None => connection = Some((at, Arc::new(it.body))),
-            },
+            "lifecycle" => {
+                let detail = "This resource already has a lifecycle block.";
+                if is_first(&mut lifecycle_at, at, "Duplicate lifecycle block", detail, out) {
+                    lifecycle = decode_lifecycle(it, mode, out);
+                }
+            }
+            "connection" => {
+                let detail = "This resource already has a connection block.";
+                if is_first(&mut connection_at, at, "Duplicate connection block", detail, out) {
+                    connection = Some(Arc::new(it.body));
+                }
+            }
             "provisioner" => provisioners.extend(provisioner::provisioner(it, out)),
-            "_" => match escape_at {
-                Some(first) => out.push(duplicate(
-                    "Duplicate escaping block",
-                    "The special block type \"_\" can be used only once inside each resource \
-                     block to group together resource-type-specific arguments that might \
-                     otherwise conflict with meta-arguments.",
-                    at,
-                    first,
-                )),
-                None => {
-                    escape_at = Some(at);
+            "_" => {
+                let detail = "The special block type \"_\" can be used only once inside each \
+                              resource block to group together resource-type-specific arguments \
+                              that might otherwise conflict with meta-arguments.";
+                if is_first(&mut escape_at, at, "Duplicate escaping block", detail, out) {
                     inside.rest.extend(it.body.items);
                 }
-            },
+            }
             reserved => {
                 let word = if mode == Mode::Data { "data" } else { "resource" };
                 out.push(reserved_block(reserved, word, it.kind.span));
             }
         }
     }
-    let connection = connection.map(|it| it.1);
     if let Some(connection) = &connection
         && provisioners.iter().any(|it| it.when == When::Destroy)
     {
@@ -134,7 +121,7 @@ fn decode(block: Block, mode: Mode, out: &mut Diagnostics) -> Option<(Resource, 
         repeat,
         provider,
         depends_on,
-        lifecycle: lifecycle_at.map(|it| it.1).unwrap_or_default(),
+        lifecycle,
         provisioners,
         connection,
         body: inside.into_rest(),
@@ -179,7 +166,7 @@ pub(super) fn repeat(
     }
 }
 
-fn lifecycle(block: Block, mode: Mode, out: &mut Diagnostics) -> Lifecycle {
+fn decode_lifecycle(block: Block, mode: Mode, out: &mut Diagnostics) -> Lifecycle {
     let spec = Spec {
         arguments: &[
             "create_before_destroy",

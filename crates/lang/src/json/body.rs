@@ -5,7 +5,7 @@ use std::sync::Arc;
 use plumb_diag::{Diagnostic, Diagnostics, Span};
 
 use super::read::{Json, Kind, Property};
-use crate::config::is_name;
+use crate::config::{extraneous_property, is_name};
 use crate::syntax::{
     Attribute, Block, Body, Expr, ExprKind, Ident, Item, Label, ObjectItem, ObjectKey,
     parse_expression, parse_template_at,
@@ -92,11 +92,7 @@ pub(super) fn top(root: &Json, span: Span, out: &mut Diagnostics) -> Body {
         for it in properties.iter().filter(|it| it.name != "//") {
             match TOP.iter().find(|word| word.name == it.name) {
                 Some(word) => blocks(word, it, &it.value, &mut Vec::new(), &mut items, out),
-                None => {
-                    let detail = format!("No argument or block type is named {:?}.", it.name);
-                    let error = Diagnostic::error("Extraneous JSON object property", detail);
-                    out.push(error.at(it.span));
-                }
+                None => out.push(extraneous_property(&ident(it))),
             }
         }
     }

@@ -21,16 +21,7 @@ pub fn conditions(
         return Vec::new();
     }
     let module = world.program.node(id).module;
-    let key = match &each {
-        Each::None => None,
-        Each::Count(index) => Some(InstanceKey::Int(*index)),
-        Each::Each(key, _) => Some(InstanceKey::Str(key.clone())),
-    };
-    let addr = Addr {
-        module: world.known.module_info(module, instance).addr.clone(),
-        resource: resource.addr.resource.clone(),
-        key,
-    };
+    let addr = address_of(world, id, instance, each.key());
     let mut scope = Scope::new(world, module, instance);
     scope.each = each;
     scope.itself = itself.cloned();

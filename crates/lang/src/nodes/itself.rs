@@ -14,16 +14,7 @@ pub(super) fn body(
 ) {
     let (resource, block) = resource_block(world, id);
     let module = world.program.module(world.program.node(id).module);
-    let key = match each {
-        Each::None => None,
-        Each::Count(index) => Some(InstanceKey::Int(*index)),
-        Each::Each(key, _) => Some(InstanceKey::Str(key.clone())),
-    };
-    let addr = Addr {
-        module: world.known.module_info(world.program.node(id).module, instance).addr.clone(),
-        resource: resource.addr.resource.clone(),
-        key,
-    };
+    let addr = address_of(world, id, instance, each.key());
     for it in eval::body_references(&block.body) {
         if !names_node(module, it, id) {
             continue;

@@ -34,20 +34,23 @@ pub(super) fn resource(wanted: &Wanted<'_>) -> String {
     out += &repeat(repeats, root);
     out += &format!("provider = {}\n", display(provider));
     let needs = &links.needs[*block];
-    let row = |&(addr, object): &(&Addr, &Object)| {
+    let read = |addr: &Addr, object: &Object, then: &mut dyn FnMut(Reader<'_>)| {
         let chosen = |name: &str| left_out(*input, addr, object, name);
-        let texts = |text: &str| links.expression(addr, needs, text);
-        let reader = Reader::Planner { links: Texts(&texts), left_out: &chosen };
-        (Row::new(table::instance(addr), &schema.block, &object.attrs, reader), {
-            let mut text = String::new();
-            write_body(&schema.block, &object.attrs, reader, true, &mut text);
-            text
-        })
+        let texts = |text: &str| links.expression(&addr.module, needs, text);
+        then(Reader::Planner { links: Texts(&texts), left_out: &chosen });
     };
     match objects {
-        [only] if table::instance(only.0).is_empty() => out += &row(only).1,
+        [(addr, object)] if table::instance(addr).is_empty() => read(addr, object, &mut |reader| {
+            write_body(&schema.block, &object.attrs, reader, true, &mut out);
+        }),
         _ => {
-            let rows: Vec<Row> = objects.iter().map(|it| row(it).0).collect();
+            let mut rows: Vec<Row> = Vec::new();
+            for (addr, object) in *objects {
+                read(addr, object, &mut |reader| {
+                    let key = table::instance(addr);
+                    rows.push(Row::new(key, &schema.block, &object.attrs, reader));
+                });
+            }
             out += &table::body(&schema.block, &rows, &here(root, repeats.form, false));
         }
     }

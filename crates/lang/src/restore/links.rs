@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use plumb_model::addr::{Addr, ConfigAddr, Mode, ModulePath};
+use plumb_model::addr::{Addr, ConfigAddr, Mode, ModuleInstance, ModulePath};
 use plumb_model::schema::Presence;
 use plumb_model::state::Object;
 use plumb_model::value::Type;
@@ -116,11 +116,11 @@ fn names<'a>(
 }
 
 impl Links<'_> {
-    /// The expression for a text in an instance of a block, if it names what the block needs, or
+    /// The expression for a text in an instance of a module, if it names what the block needs, or
     /// has its id in it.
     pub(super) fn expression(
         &self,
-        from: &Addr,
+        from: &ModuleInstance,
         needs: &BTreeSet<ConfigAddr>,
         text: &str,
     ) -> Option<String> {
@@ -142,14 +142,14 @@ impl Links<'_> {
     }
 
     /// The expression for an object.
-    fn object(&self, from: &Addr, addr: &Addr) -> Option<String> {
+    fn object(&self, from: &ModuleInstance, addr: &Addr) -> Option<String> {
         let key = addr.key.as_ref().map(ToString::to_string).unwrap_or_default();
-        if addr.module.path() == from.module.path() {
+        if addr.module.path() == from.path() {
             // Instances of a module do not see each other.
-            return (addr.module == from.module).then(|| format!("{}{key}", addr.resource));
+            return (addr.module == *from).then(|| format!("{}{key}", addr.resource));
         }
         let keys = addr.module.0.iter().filter_map(|it| it.key.as_ref()).map(ToString::to_string);
-        let whole = self.whole(&from.module.path(), &addr.config())?;
+        let whole = self.whole(&from.path(), &addr.config())?;
         Some(format!("{whole}{}{key}", keys.collect::<String>()))
     }
 

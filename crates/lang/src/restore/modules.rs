@@ -3,11 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use plumb_model::addr::{Addr, ConfigAddr, InstanceKey, ModulePath};
+use plumb_model::addr::{ConfigAddr, InstanceKey, ModuleInstance, ModulePath};
 use plumb_model::value::{Marks, Value};
 
 use crate::compile::display;
-use crate::config::ProviderName;
+use crate::config::{ProviderName, free_name};
 use crate::generate::formatted;
 use crate::generate::literal::{Links as Texts, literal, quoted};
 
@@ -57,19 +57,10 @@ pub(super) fn write(
     let mut folders = Folders::new();
     for (path, text) in texts {
         let mut files = if path.is_root() { kept.files.clone() } else { Vec::new() };
-        files.push((free_name(&files), formatted(text)));
+        files.push((free_name(FILE, &files), formatted(text)));
         folders.insert(folder(&path), files);
     }
     folders
-}
-
-/// A name for the file that no other file has.
-fn free_name(files: &[(Arc<str>, String)]) -> Arc<str> {
-    let mut name = FILE.to_owned();
-    while files.iter().any(|it| *it.0 == *name) {
-        name.insert(0, '_');
-    }
-    name.into()
 }
 
 /// Where a module is.
@@ -168,15 +159,7 @@ fn call(
 /// The outputs as they were. One that was what an object was called is what it will be called.
 fn outputs(input: Restore<'_>, blocks: &Blocks<'_>, links: &Links<'_>) -> String {
     let mut out = String::new();
-    let root = Addr {
-        module: Default::default(),
-        resource: plumb_model::addr::Resource {
-            mode: plumb_model::addr::Mode::Managed,
-            kind: plumb_model::addr::Kind::new(""),
-            name: "".into(),
-        },
-        key: None,
-    };
+    let root = ModuleInstance::default();
     let known: BTreeSet<ConfigAddr> = blocks
         .keys()
         .filter(|it| it.module.is_root() || links.shared.contains_key(*it))
