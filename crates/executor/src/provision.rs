@@ -14,7 +14,6 @@ use plumb_model::plan::Op;
 use plumb_model::state::Token;
 use plumb_model::value::Value;
 
-use crate::judge::Verdict;
 use crate::prepare::site;
 use crate::run::{Run, Status, Work};
 
@@ -85,10 +84,8 @@ impl Run<'_> {
         let (site, id) = (site(step), NodeId(site(step).node));
         let Op::Create { addr, .. } = &step.op else { return Provisioned::GoOn };
         let program = self.input.program;
-        let block = nodes::resource_block(self.world(), id).1.provisioners.clone();
-        let Some(provisioner) = block.iter().filter(|it| it.when == When::Create).nth(next) else {
-            return self.all_ran(index);
-        };
+        let provisioner = nodes::provisioners(self.world(), id, When::Create).nth(next).cloned();
+        let Some(provisioner) = provisioner else { return self.all_ran(index) };
         let attrs = self.state.current(addr).map(|it| it.attrs.clone()).unwrap_or(Value::NULL);
         // Its block may refer to it by its address, too.
         self.know(site, addr, &attrs);
@@ -98,7 +95,7 @@ impl Run<'_> {
         });
         let (itself, each) = (itself.unwrap_or(attrs), each.map(|it| it.1).unwrap_or_default());
         let module = program.node(id).module;
-        self.run(index, addr.current(), (module, site.module), each, &itself, provisioner)
+        self.run(index, addr.current(), (module, site.module), each, &itself, &provisioner)
     }
 
     fn before_delete(&mut self, index: u32, next: usize) -> Provisioned {
@@ -214,15 +211,8 @@ impl Run<'_> {
             self.record(&event);
             work = Provisioned::Work(Box::new(Work::Record(event)));
         }
-        match self.judge(index, &left) {
-            Verdict::Kept => self.conclude(index, true),
-            Verdict::Failed => self.conclude(index, false),
-            Verdict::Asks => {
-                self.asked.take();
-                self.judging.insert(index);
-                self.ready.insert(index);
-            }
-        }
+        let verdict = self.judge(index, &left);
+        self.judged(index, verdict);
         work
     }
 }

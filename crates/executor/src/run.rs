@@ -452,17 +452,21 @@ impl<'a> Run<'a> {
             }
             None => self.judge(token.step, left),
         };
+        self.judged(token.step, verdict);
+        events
+    }
+
+    /// Ends a step as it was judged, or has it judged again when its turn comes.
+    pub(crate) fn judged(&mut self, index: u32, verdict: Verdict) {
         match verdict {
-            Verdict::Kept => self.conclude(token.step, true),
-            Verdict::Failed => self.conclude(token.step, false),
+            Verdict::Kept => self.conclude(index, true),
+            Verdict::Failed => self.conclude(index, false),
             Verdict::Asks => {
-                // It is judged again when its turn comes.
                 self.asked.take();
-                self.judging.insert(token.step);
-                self.ready.insert(token.step);
+                self.judging.insert(index);
+                self.ready.insert(index);
             }
         }
-        events
     }
 
     /// What the arguments that are not managed are from now on, if that is news.

@@ -57,9 +57,7 @@ impl Split {
             }
         }
     }
-}
 
-impl Split {
     /// Begins the journal. Before that a person may have thought about the plan for long, so the other
     /// side is asked whose the lock is; and once more when it is written, as nobody who took the lock
     /// over meanwhile has seen it.

@@ -86,24 +86,26 @@ fn thin(paths: &Paths) {
 }
 
 /// Writes a line to the history.
-pub(crate) fn tell(paths: &Paths, line: &str) -> io::Result<()> {
+pub(crate) fn tell(paths: &Paths, line: &str) -> Result<(), StoreError> {
     let path = &paths.history;
     shorten(path)?;
-    let mut file = File::options().append(true).create(true).mode(0o600).open(path)?;
-    file.write_all(format!("{line}\n").as_bytes())
+    File::options()
+        .append(true)
+        .create(true)
+        .mode(0o600)
+        .open(path)
+        .and_then(|mut file| file.write_all(format!("{line}\n").as_bytes()))
+        .map_err(failed("write", path))
 }
 
-fn shorten(path: &Utf8Path) -> io::Result<()> {
+fn shorten(path: &Utf8Path) -> Result<(), StoreError> {
     if fs::metadata(path).map_or(0, |it| it.len()) < HISTORY_BYTES_MAX {
         return Ok(());
     }
-    let text = fs::read_to_string(path)?;
+    let text = fs::read_to_string(path).map_err(failed("read", path))?;
     let half = text.len() / 2;
     let from = text.bytes().skip(half).position(|it| it == b'\n').map_or(0, |it| half + it + 1);
-    let making = format!("{path}.new");
-    fs::write(&making, &text.as_bytes()[from..])?;
-    fs::set_permissions(&making, fs::metadata(path)?.permissions())?;
-    fs::rename(making, path)
+    put(&text.as_bytes()[from..], path, path)
 }
 
 /// The lines of the history, oldest first.

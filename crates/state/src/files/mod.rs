@@ -89,9 +89,8 @@ impl Files {
     }
 
     /// Writes the snapshot in the making and what belongs to it, and gives it the state's name.
-    fn put(&mut self, fold: &Fold<'_>, made: &mut File) -> Result<(), StoreError> {
-        let paths = self.paths().clone();
-        let Paths { state, making, .. } = &paths;
+    fn put(&mut self, paths: &Paths, fold: &Fold<'_>, made: &mut File) -> Result<(), StoreError> {
+        let Paths { state, making, .. } = paths;
         made.write_all(fold.snapshot)
             .and_then(|()| disk::dress_like(made, state))
             .and_then(|()| made.sync_all())
@@ -100,7 +99,7 @@ impl Files {
             lock.extend(made).map_err(failed("lock", making))?;
         }
         if let Some(serial) = fold.back_up {
-            archive::back_up(&paths, self.backup.as_deref(), serial)?;
+            archive::back_up(paths, self.backup.as_deref(), serial)?;
         }
         // From here on it must be plain at every point which journal belongs to which snapshot.
         self.check()?;
@@ -209,7 +208,7 @@ impl Backend for Files {
         // One that is left from a failed attempt may be locked by ourselves.
         disk::remove(making)?;
         let mut made = disk::create(making)?;
-        let put = self.put(&fold, &mut made);
+        let put = self.put(&paths, &fold, &mut made);
         disk::or_withdraw(put, &made, making)?;
         self.journal.broken = true;
         paths.sync_folder()?;
